@@ -1,0 +1,39 @@
+"""Health endpoints, answered before host checking, redirects, sessions and the database."""
+
+import logging
+from collections.abc import Callable
+
+from django.contrib.auth import get_user_model
+from django.db import Error as DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+logger = logging.getLogger(__name__)
+
+
+def live(request: HttpRequest) -> JsonResponse:
+    """200 as long as the process answers. Never touches the database: a failing one must not restart the site."""
+    return JsonResponse({"status": "ok"})
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when the database answers, else 503, and the load balancer sends traffic elsewhere."""
+    try:
+        get_user_model().objects.values_list("pk").first()
+    except DatabaseError:
+        logger.exception("Not ready: the database does not answer.")
+        return JsonResponse({"status": "unavailable"}, status=503)
+    return JsonResponse({"status": "ready"})
+
+
+ENDPOINTS = {"/health/live": live, "/health/ready": ready}
+
+
+class HealthMiddleware:
+    """Stands first in MIDDLEWARE, so that a health check needs no Host header, no TLS and no session."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        endpoint = ENDPOINTS.get(request.path_info)
+        return endpoint(request) if endpoint else self.get_response(request)

@@ -1,0 +1,239 @@
+"""Every setting, from the environment (.env.example lists what it reads).
+
+With DEBUG=true there is a working default for everything; without it a missing secret stops the start with its name.
+"""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+if (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", default=False)
+
+
+def required(name: str, *, development: str) -> str:
+    """The variable's value; `development` stands in for it only with DEBUG=true. Empty counts as missing."""
+    value = env.str(name, default=development if DEBUG else "").strip()
+    if not value:
+        raise ImproperlyConfigured(f"Set the {name} environment variable (see .env.example), or DEBUG=true on a laptop.")
+    return value
+
+
+# Everything that the site writes on a laptop is in this one folder.
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+if DEBUG:
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+# --- The site and who may reach it ---
+SECRET_KEY = required("SECRET_KEY", development="development-only-not-a-secret-development-only-not-a-secret")
+SITE_URL = required("SITE_URL", development=f"http://localhost:{env.str('PORT', default='8000')}").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [urlsplit(SITE_URL).hostname])
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+# How many proxies of ours stand in front (ALB 1, CloudFront and ALB 2); 0 trusts no forwarded header.
+PROXY_COUNT = env.int("PROXY_COUNT", default=0)
+ALLAUTH_TRUSTED_PROXY_COUNT = PROXY_COUNT
+if PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+ROOT_URLCONF = "coursebundler.urls"
+WSGI_APPLICATION = "coursebundler.wsgi.application"
+APPEND_SLASH = False
+
+INSTALLED_APPS = [
+    "payments",
+    "courses",
+    "users",
+    "coursebundler.apps.PortableAdminConfig",
+    "coursebundler.apps.PortableAuthConfig",
+    "coursebundler.apps.PortableContentTypesConfig",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_htmx",
+    "import_export",
+    "ninja",
+]
+
+MIDDLEWARE = [
+    "coursebundler.health.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+INSTALLED_APPS.append("django.forms")
+
+# --- The database ---
+DATABASE_URL = required("DATABASE_URL", development=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(DATABASE_URL)}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.sqlite3":
+    raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// for now; DocumentDB is the next piece of work.")
+DATABASES["default"] |= {
+    "CONN_MAX_AGE": 600,
+    "OPTIONS": {
+        # A writer takes its lock at BEGIN and waits for it; with Django's defaults it fails half-way instead.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;",
+    },
+}
+DEFAULT_AUTO_FIELD = "coursebundler.fields.UUIDAutoField"
+ALLAUTH_DEFAULT_AUTO_FIELD = DEFAULT_AUTO_FIELD
+MIGRATION_MODULES = {
+    app: f"coursebundler.migrations.{app}"
+    # mfa and usersessions are not installed yet; their tables are ready for when they are (docs/database.md).
+    for app in ("account", "admin", "auth", "contenttypes", "mfa", "usersessions")
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2000}}}
+IMPORT_EXPORT_USE_TRANSACTIONS = False
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
+
+# --- Accounts ---
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ("name", "email")}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "courses:my_courses"
+LOGOUT_REDIRECT_URL = "courses:home"
+ACCOUNT_ADAPTER = "users.allauth.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "users.forms.SignupNameForm"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_EMAIL_CONFIRMATION_HMAC = False
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_SESSION_REMEMBER = True
+SESSION_SERIALIZER = "users.sessions.UUIDSessionSerializer"
+
+# --- Pages and files ---
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
+# file:///folder, or s3://bucket?region=…&endpoint_url=…&cdn=https://… (courses/storage.py)
+MEDIA_STORAGE_URL = required("MEDIA_STORAGE_URL", development=f"file://{DATA_DIR / 'media'}")
+MEDIA_URL_SECONDS = env.int("MEDIA_URL_SECONDS", default=4 * 3600)
+CLOUDFRONT_KEY_ID = env.str("CLOUDFRONT_KEY_ID", default="")
+CLOUDFRONT_PRIVATE_KEY = env.str("CLOUDFRONT_PRIVATE_KEY", default="", multiline=True)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "media"}},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG and env.bool("STATIC_UNHASHED", default=False)
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+# --- Payments ---
+RAZORPAY_BASE_URL = env.str(
+    "RAZORPAY_BASE_URL",
+    default=f"http://localhost:{env.str('SANDBOX_PORT', default='8001')}" if DEBUG else "https://api.razorpay.com",
+)
+RAZORPAY_KEY_ID = required("RAZORPAY_KEY_ID", development="rzp_test_sandbox")
+RAZORPAY_KEY_SECRET = required("RAZORPAY_KEY_SECRET", development="sandbox-key-secret")
+RAZORPAY_WEBHOOK_SECRET = required("RAZORPAY_WEBHOOK_SECRET", development="sandbox-webhook-secret")
+
+# --- Mail ---
+# On a laptop mail is written to a folder and read at /dev/mail.
+EMAIL_CONFIG = env.email_url_config(required("EMAIL_URL", development=f"filemail://{DATA_DIR / 'mail'}"))
+globals().update(**{key: value for key, value in EMAIL_CONFIG.items() if key != "OPTIONS"})
+DEFAULT_FROM_EMAIL = required("DEFAULT_FROM_EMAIL", development="CourseBundler <hello@localhost>")
+CONTACT_EMAIL = required("CONTACT_EMAIL", development="contact@localhost")
+EMAIL_TIMEOUT = 10
+
+# --- Security headers ---
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+if not DEBUG:
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+
+MEDIA_ORIGINS = [origin for origin in env.list("MEDIA_ORIGINS", default=[])]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "font-src": [SELF],
+        "img-src": [SELF, "data:", *MEDIA_ORIGINS],
+        "media-src": [SELF, *MEDIA_ORIGINS],
+        "connect-src": [SELF, *MEDIA_ORIGINS],
+        "manifest-src": [SELF],
+        "form-action": [SELF, RAZORPAY_BASE_URL],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+    }
+}
+
+# --- Logs: one JSON object a line in production, which CloudWatch reads; plain text on a laptop ---
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {"()": "coursebundler.logs.JsonFormatter"},
+        "plain": {"format": "{levelname} {name}: {message}", "style": "{"},
+    },
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "plain" if DEBUG else "json"}},
+    "root": {"handlers": ["stdout"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"django.server": {"handlers": [], "propagate": True}},
+}

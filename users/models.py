@@ -1,0 +1,63 @@
+"""People: students, instructors and staff are all users; what they may do comes from grants and permissions."""
+
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from coursebundler.models import UUIDModel
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A new account; without a password nobody can log in to it until one is set by mail."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, email: str | None) -> "User":
+        return self.get(email=(email or "").lower())
+
+
+class User(UUIDModel, AbstractBaseUser, PermissionsMixin):
+    """A person with an e-mail address for a login name, always stored in lower case."""
+
+    email = models.EmailField("e-mail", max_length=254, unique=True)
+    name = models.CharField(max_length=80, blank=True)
+    photo_key = models.CharField(max_length=200, blank=True, help_text="Public storage key without size and suffix.")
+    headline = models.CharField(max_length=120, blank=True, help_text="Shown beside an instructor's name.")
+    bio = models.TextField(blank=True, help_text="Shown on an instructor's courses. Markdown.")
+    is_staff = models.BooleanField("staff", default=False, help_text="May open the admin.")
+    is_active = models.BooleanField("active", default=True, help_text="Untick instead of deleting an account.")
+    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_is_lower_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.lower()
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name.split(" ")[0] if self.name else self.email.split("@")[0]
