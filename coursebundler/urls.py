@@ -5,6 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("", include("users.account_urls")),
     path("", include("users.urls")),
     path("", include("courses.urls")),
     path("", include("payments.urls")),
