@@ -1,4 +1,24 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from courses.views import catalogue, learning
 
 app_name = "courses"
-urlpatterns: list[URLPattern] = []
+
+LECTURE = "courses/<slug:slug>/lectures/<uuid:lecture_id>"
+
+urlpatterns = [
+    path("", catalogue.home, name="home"),
+    path("courses", catalogue.course_list, name="course_list"),
+    path("courses/<slug:slug>", catalogue.course_detail, name="course_detail"),
+    path("courses/<slug:slug>/save", learning.course_save, name="course_save"),
+    path("courses/<slug:slug>/enrol", learning.course_enrol, name="course_enrol"),
+    path("courses/<slug:slug>/resume", learning.course_resume, name="course_resume"),
+    path(LECTURE, learning.lecture_detail, name="lecture_detail"),
+    path(f"{LECTURE}/video", learning.lecture_video, name="lecture_video"),
+    path(f"{LECTURE}/captions.vtt", learning.lecture_captions, name="lecture_captions"),
+    path(f"{LECTURE}/file", learning.lecture_file, name="lecture_file"),
+    path(f"{LECTURE}/progress", learning.lecture_progress, name="lecture_progress"),
+    path(f"{LECTURE}/done", learning.lecture_done, name="lecture_done"),
+    path("my/courses", learning.my_courses, name="my_courses"),
+    path("my/saved", learning.saved_courses, name="saved_courses"),
+]

@@ -79,3 +79,7 @@ class Grant(UUIDModel):
 
     def __str__(self) -> str:
         return f"{self.user} → {self.course or 'whole catalogue'} ({self.get_source_kind_display()})"
+
+    def is_active(self, at: datetime) -> bool:
+        """The same rule as GrantQuerySet.active, for a row that is already here."""
+        return self.revoked_at is None and self.starts_at <= at and (self.ends_at is None or self.ends_at > at)

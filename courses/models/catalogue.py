@@ -140,7 +140,9 @@ class Course(CatalogueModel):
             models.Index(fields=["status", "title"], name="course_title"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=["draft", "published", "archived"]), name="course_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=["draft", "published", "archived"]), name="course_status_known"
+            ),
             models.CheckConstraint(
                 condition=~Q(status="published") | Q(published_at__isnull=False), name="course_published_has_date"
             ),

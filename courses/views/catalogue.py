@@ -1,0 +1,141 @@
+"""Finding a course: the home page, the catalogue, and the page of one course."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.paginator import Page, Paginator
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from courses.access import Access, explain_access
+from courses.models import Course, Lecture, Saved
+from courses.models.catalogue import CourseQuerySet
+from courses.page_cache import cached_for_anonymous
+from courses.progress import course_progress
+
+PAGE_SIZE = 24
+SORTS = {
+    "newest": ("Newest first", ["-published_at", "-pk"]),
+    "title": ("Title A–Z", ["title", "pk"]),
+    "price": ("Price, low to high", ["price_paise", "pk"]),
+    "-price": ("Price, high to low", ["-price_paise", "pk"]),
+}
+
+
+@require_safe
+@login_not_required
+@cached_for_anonymous
+def home(request: HttpRequest) -> HttpResponse:
+    published = Course.objects.published()
+    courses = list(published.for_cards()[:6])
+    context = {"courses": courses, "categories": categories_of(published), "saved_ids": saved_ids(request, courses)}
+    return render(request, "courses/home.html", context)
+
+
+@require_safe
+@login_not_required
+@cached_for_anonymous
+def course_list(request: HttpRequest) -> HttpResponse:
+    """The catalogue. What is searched, chosen and sorted by is in the URL; anything unknown there is a 404."""
+    query = request.GET.get("q", "").strip()[:100]
+    category, sort = request.GET.get("category", ""), request.GET.get("sort", "newest")
+    if sort not in SORTS:
+        raise Http404("There is no such order of courses.")
+    found = Course.objects.published().matching(query)
+    categories = categories_of(found)
+    chosen = found.filter(category__slug=category) if category else found
+    total = sum(row["count"] for row in categories if category in ("", row["slug"]))
+    page = page_of(chosen.for_cards().order_by(*SORTS[sort][1]), request.GET.get("page", "1"), total)
+    context = {
+        "page": page,
+        "query": query,
+        "category": category,
+        "sort": sort,
+        "sorts": [(name, label) for name, (label, _) in SORTS.items()],
+        "categories": categories,
+        "total": total,
+        "saved_ids": saved_ids(request, page),
+    }
+    wants_piece = request.htmx and request.htmx.target == "results"
+    return render(request, "courses/_results.html" if wants_piece else "courses/course_list.html", context)
+
+
+@require_safe
+@login_not_required
+@cached_for_anonymous
+def course_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    course = get_object_or_404(Course.objects.select_related("category", "instructor"), slug=slug)
+    access = explain_access(request.user, course)
+    if not (course.is_published or access.is_allowed):
+        raise Http404("This course is not published.")
+    lectures = list(course.lectures.in_course_order().defer("text"))
+    return render(
+        request,
+        "courses/course_detail.html",
+        {
+            "course": course,
+            "access": access,
+            "sections": sections_of(lectures),
+            "preview_lecture": next((lecture for lecture in lectures if lecture.is_preview), None),
+            "is_saved": course.pk in saved_ids(request, [course]),
+            **learning_context(request, course, lectures, access),
+        },
+    )
+
+
+def categories_of(courses: CourseQuerySet) -> list[dict[str, Any]]:
+    """[{"name", "slug", "count"}] of the categories that have courses, by name. One query; gives the total as well."""
+    rows = courses.order_by("category__name").values("category__name", "category__slug").annotate(count=Count("pk"))
+    return [{"name": row["category__name"], "slug": row["category__slug"], "count": row["count"]} for row in rows]
+
+
+class CountedPaginator(Paginator):
+    """A paginator that is told the count instead of asking the database again."""
+
+    def __init__(self, rows: Any, per_page: int, count: int) -> None:
+        super().__init__(rows, per_page)
+        self.count = count
+
+
+def page_of(rows: Any, number: str, count: int) -> Page:
+    """The page of that number; 404 for one that is not there."""
+    paginator = CountedPaginator(rows, PAGE_SIZE, count)
+    if not number.isascii() or not number.isdecimal() or len(number) > 6 or not 1 <= int(number) <= paginator.num_pages:
+        raise Http404("There is no such page.")
+    return paginator.page(int(number))
+
+
+def saved_ids(request: HttpRequest, courses: Iterable[Course]) -> set[Any]:
+    """The ids of those of `courses` that the visitor keeps for later."""
+    if not request.user.is_authenticated:
+        return set()
+    saved = Saved.objects.filter(user=request.user, course_id__in=[course.pk for course in courses])
+    return set(saved.values_list("course_id", flat=True))
+
+
+def sections_of(lectures: list[Lecture]) -> list[dict[str, Any]]:
+    """[{"section", "lectures"}] from lectures in course order."""
+    sections: dict[Any, dict[str, Any]] = {}
+    for lecture in lectures:
+        sections.setdefault(lecture.section_id, {"section": lecture.section, "lectures": []})["lectures"].append(
+            lecture
+        )
+    return list(sections.values())
+
+
+def learning_context(request: HttpRequest, course: Course, lectures: list[Lecture], access: Access) -> dict[str, Any]:
+    """What a course's pages show to somebody who studies it: ticks, percentage, where to go on."""
+    done_ids, positions = course_progress(request.user, course) if request.user.is_authenticated else (set(), {})
+    done_ids &= {lecture.pk for lecture in lectures}
+    undone = [lecture for lecture in lectures if lecture.pk not in done_ids]
+    begun = [lecture for lecture in undone if lecture.pk in positions]
+    done, total = len(done_ids), len(lectures)
+    return {
+        "done_ids": done_ids,
+        "positions": positions,
+        "progress": {"done": done, "total": total, "percent": done * 100 // total if total else 0},
+        "resume_lecture": next(iter(begun or undone or lectures), None) if access.is_allowed else None,
+    }
