@@ -1,0 +1,39 @@
+# `make run` starts the site, `make test` runs everything that can run here; `make help` lists the rest.
+# Works with GNU make 3.81 (macOS) and any POSIX shell.
+
+VENV ?= .venv
+export VENV
+IN_VENV = $(VENV)/bin/python
+
+.PHONY: help run test lint format bench base dev
+
+help:
+	@echo "make run     start the site and the payment sandbox (PORT, DATABASE_URL and DATA_DIR are honoured)"
+	@echo "make test    every test that can run on this machine; says what was left out"
+	@echo "make lint    style, types, templates, migrations, deployment checks"
+	@echo "make format  put code and templates into shape"
+	@echo "make bench   requests per second beside a bare Django view"
+	@echo "make dev     only make the development environment in $(VENV)"
+
+run: base
+	@$(IN_VENV) scripts/run.py
+
+test: dev
+	@$(IN_VENV) scripts/test.py
+
+lint: dev
+	@$(IN_VENV) scripts/lint.py
+
+format: dev
+	@$(IN_VENV) -m ruff check --fix --quiet . || true
+	@$(IN_VENV) -m ruff format .
+	@$(IN_VENV) -m djade --target-version 5.2 $$(git ls-files 'templates/*.html') || true
+
+bench: dev
+	@$(IN_VENV) -m bench
+
+base:
+	@sh scripts/python.sh scripts/environment.py base
+
+dev:
+	@sh scripts/python.sh scripts/environment.py dev
