@@ -1,13 +1,27 @@
 """What was bought: an order and its lines. Amounts are integer paise and never change once written."""
 
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
 from django.conf import settings
-from django.db import models
+from django.db import IntegrityError, models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from coursebundler.db import atomic
 from coursebundler.models import UUIDModel
 from courses.models import Course
+
+NUMBER_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0 O 1 I, which people mix up on the telephone
+CONFIRMING_FOR = timedelta(minutes=30)
+
+
+def make_number() -> str:
+    """A random order number that can be read out; the unique column holds the promise."""
+    return "".join(secrets.choice(NUMBER_LETTERS) for _ in range(10))
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -16,6 +30,42 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def paid(self) -> "OrderQuerySet":
         return self.filter(status=Order.Status.PAID)
+
+    def open_for(self, user: Any, product_key: str, lines: Sequence["OrderLine"]) -> "Order":
+        """The user's unpaid order for this product at these prices: the one there is, or a new one.
+
+        Safe to repeat and to race. An unpaid order at other prices is cancelled, never changed. Raises RuntimeError if
+        every try lost its race, which takes a product whose price changes with each click.
+        """
+        for _ in range(5):
+            order = self.unpaid().filter(user=user, product_key=product_key).first()
+            if order is None:
+                order = self._create_or_lose(user, product_key, lines)
+            elif not order.asks_for(lines):
+                order.cancel()
+                order = None
+            if order is not None:
+                return order
+        raise RuntimeError(f"No order for {product_key} could be opened.")
+
+    def _create_or_lose(self, user: Any, product_key: str, lines: Sequence["OrderLine"]) -> "Order | None":
+        """None if another request made the one unpaid order first."""
+        try:
+            with atomic():
+                amount_paise = sum(line.amount_paise for line in lines)
+                order = self.create(user=user, product_key=product_key, amount_paise=amount_paise)
+                for position, line in enumerate(lines):
+                    OrderLine.objects.create(
+                        order=order,
+                        kind=line.kind,
+                        course=line.course,
+                        title=line.title,
+                        amount_paise=line.amount_paise,
+                        position=position,
+                    )
+        except IntegrityError:
+            return None
+        return order
 
 
 class Order(UUIDModel):
@@ -27,6 +77,7 @@ class Order(UUIDModel):
         CANCELLED = "cancelled", "Cancelled"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+    number = models.CharField(max_length=10, unique=True, default=make_number, editable=False)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.CREATED)
     product_key = models.CharField(
         max_length=60, help_text="What is bought, e.g. course:<id>; a user has one unpaid order for it at most."
@@ -35,6 +86,9 @@ class Order(UUIDModel):
     currency = models.CharField(max_length=3, default="INR")
     gateway_order_id = models.CharField(max_length=40, null=True, blank=True, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    returned_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the browser last came back from the gateway with a genuine signature."
+    )
     paid_at = models.DateTimeField(null=True, blank=True)
     receipt_sent_at = models.DateTimeField(null=True, blank=True)
 
@@ -63,13 +117,30 @@ class Order(UUIDModel):
         return reverse("payments:order_detail", args=[self.pk])
 
     @property
-    def number(self) -> str:
-        """Short enough to read out: the random tail of the key."""
-        return self.pk.hex[-10:].upper()
-
-    @property
     def is_paid(self) -> bool:
         return self.status == self.Status.PAID
+
+    @property
+    def state(self) -> str:
+        """What its owner is told: paid, cancelled, confirming, failed or unpaid."""
+        if self.status != self.Status.CREATED:
+            return str(self.status)
+        failures = [row.created_at for row in self.payments.all() if row.entry == "failed"]
+        waiting_since = (
+            self.returned_at if self.returned_at and self.returned_at > timezone.now() - CONFIRMING_FOR else None
+        )
+        if waiting_since and not any(failed_at > waiting_since for failed_at in failures):
+            return "confirming"
+        return "failed" if failures else "unpaid"
+
+    def asks_for(self, lines: Sequence["OrderLine"]) -> bool:
+        """Whether this order is for exactly these things at these prices."""
+        held = sorted((line.kind, str(line.course_id), line.amount_paise) for line in self.lines.all())
+        return held == sorted((line.kind, str(line.course_id), line.amount_paise) for line in lines)
+
+    def cancel(self) -> bool:
+        """Close it unless it has been paid meanwhile; says whether this call did. Safe to repeat."""
+        return bool(Order.objects.unpaid().filter(pk=self.pk).update(status=self.Status.CANCELLED))
 
 
 class OrderLine(UUIDModel):
@@ -97,3 +168,8 @@ class OrderLine(UUIDModel):
 
     def __str__(self) -> str:
         return self.title
+
+    @classmethod
+    def for_course(cls, course: Course) -> "OrderLine":
+        """A line, not yet stored, for the course at today's price."""
+        return cls(kind=cls.Kind.COURSE, course=course, title=course.title, amount_paise=course.price_paise)
