@@ -183,10 +183,12 @@ USE_I18N = True
 RAZORPAY_BASE_URL = env.str(
     "RAZORPAY_BASE_URL",
     default=f"http://localhost:{env.str('SANDBOX_PORT', default='8001')}" if DEBUG else "https://api.razorpay.com",
-)
+).rstrip("/")
 RAZORPAY_KEY_ID = required("RAZORPAY_KEY_ID", development="rzp_test_sandbox")
 RAZORPAY_KEY_SECRET = required("RAZORPAY_KEY_SECRET", development="sandbox-key-secret")
 RAZORPAY_WEBHOOK_SECRET = required("RAZORPAY_WEBHOOK_SECRET", development="sandbox-webhook-secret")
+# For connecting and for each answer; a webhook of theirs must be answered within 5 s, and we ask back before we do.
+RAZORPAY_TIMEOUT_SECONDS = env.float("RAZORPAY_TIMEOUT_SECONDS", default=4)
 
 # --- Mail ---
 # On a laptop mail is written to a folder and read at /dev/mail.
@@ -219,7 +221,8 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF, *MEDIA_ORIGINS],
         "connect-src": [SELF, *MEDIA_ORIGINS],
         "manifest-src": [SELF],
-        "form-action": [SELF, RAZORPAY_BASE_URL],
+        # The hosted payment page may be moved between hosts of Razorpay's by redirects, which Chromium checks as well.
+        "form-action": [SELF, RAZORPAY_BASE_URL, *(["https://*.razorpay.com"] if "razorpay.com" in RAZORPAY_BASE_URL else [])],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
         "object-src": [NONE],

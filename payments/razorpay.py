@@ -1,0 +1,180 @@
+"""The only file that talks to Razorpay. Everything else sees GatewayPayment and the two exceptions.
+
+Razorpay's documentation calls these pages "Orders API", "Payments API", "Hosted Checkout: Integration Steps" and
+"Webhooks: Validate and Test". Amounts are integer paise both here and there.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import razorpay
+import requests
+from django.conf import settings
+from razorpay.errors import BadRequestError
+
+from payments.models import Order
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class GatewayError(Exception):
+    """Razorpay did not do what it was asked. The message is for logs, never for people."""
+
+
+class GatewayUnavailable(GatewayError):
+    """No usable answer: unreachable, too slow, broken, or in a shape that we do not know. Worth trying again."""
+
+
+class GatewayRefused(GatewayError):
+    """A clear no: wrong keys, wrong parameters. Trying again changes nothing."""
+
+
+class GatewayUnknownId(GatewayRefused):
+    """Razorpay does not know the order or payment that we ask about."""
+
+
+@dataclass(frozen=True)
+class GatewayPayment:
+    """One payment as Razorpay tells it. `status`: created, authorized, captured, refunded or failed."""
+
+    id: str
+    order_id: str
+    amount_paise: int
+    currency: str
+    status: str
+    method: str = ""
+    error: str = ""
+
+
+def create_order(order: Order) -> str:
+    """Make the gateway's order for ours and give back its id. Not idempotent there: keep the id."""
+    data = {
+        "amount": order.amount_paise,
+        "currency": order.currency,
+        "receipt": str(order.pk),
+        "notes": {"order_number": order.number},
+        "payment_capture": True,
+    }
+    answer = _ask(lambda client: client.order.create(data=data))
+    return _text(answer, "id", required=True)
+
+
+def fetch_order_payments(order: Order) -> list[GatewayPayment]:
+    """Every attempt to pay this order, oldest first. Empty if there was none, or no order at the gateway yet."""
+    if not order.gateway_order_id:
+        return []
+    answer = _ask(lambda client: client.order.payments(order.gateway_order_id))
+    items = answer.get("items")
+    if not isinstance(items, list):
+        raise GatewayUnavailable("The list of payments has no items.")
+    return [_payment(item) for item in sorted(items, key=_created_at)]
+
+
+def fetch_payment(payment_id: str) -> GatewayPayment:
+    return _payment(_ask(lambda client: client.payment.fetch(quote(payment_id, safe=""))))
+
+
+def checkout_url() -> str:
+    """Where the browser posts the form that opens the hosted payment page."""
+    return f"{settings.RAZORPAY_BASE_URL}/v1/checkout/embedded"
+
+
+def checkout_fields(order: Order, *, description: str, callback_url: str, cancel_url: str) -> dict[str, str]:
+    """The hidden fields of that form."""
+    return {
+        "key_id": settings.RAZORPAY_KEY_ID,
+        "order_id": order.gateway_order_id or "",
+        "amount": str(order.amount_paise),
+        "currency": order.currency,
+        "name": "CourseBundler",
+        "description": description,
+        "prefill[name]": order.user.name,
+        "prefill[email]": order.user.email,
+        "callback_url": callback_url,
+        "cancel_url": cancel_url,
+    }
+
+
+def verify_return_signature(order_id: str, payment_id: str, signature: str) -> bool:
+    """Whether Razorpay itself sent the browser back with this payment of this order."""
+    return _is_signed(settings.RAZORPAY_KEY_SECRET, f"{order_id}|{payment_id}".encode(), signature)
+
+
+def verify_webhook_signature(raw_body: bytes, signature: str) -> bool:
+    """Whether Razorpay signed exactly these bytes with our webhook secret."""
+    return _is_signed(settings.RAZORPAY_WEBHOOK_SECRET, raw_body, signature)
+
+
+def _is_signed(secret: str, message: bytes, signature: str) -> bool:
+    """HMAC-SHA256 in constant time. An empty secret would let everybody sign, so it lets nobody."""
+    if not secret or not signature or not signature.isascii():
+        return False
+    return hmac.compare_digest(hmac.new(secret.encode(), message, hashlib.sha256).hexdigest(), signature)
+
+
+class _Session(requests.Session):
+    """Time-outs on every call, and our exceptions where the SDK would print or stumble over a page of HTML."""
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs |= {"timeout": settings.RAZORPAY_TIMEOUT_SECONDS, "allow_redirects": False}
+        try:
+            response = super().request(method, url, *args, **kwargs)
+            body = response.json()
+        except requests.RequestException as error:  # includes a body that is not JSON
+            raise GatewayUnavailable(f"{method!r} {url!r}: {type(error).__name__}") from error
+        if response.status_code == 429 or response.status_code >= 500 or not isinstance(body, dict):
+            raise GatewayUnavailable(f"{method!r} {url!r}: HTTP {response.status_code}")
+        return response
+
+
+def _ask(question: Callable[[razorpay.Client], Any]) -> dict[str, Any]:
+    """The answer as a dict, or one of our two exceptions. Nothing is retried here: our inputs all come again."""
+    with _Session() as session:
+        # A proxy from the environment is for the outside world, not for the sandbox on this machine.
+        session.trust_env = urlsplit(settings.RAZORPAY_BASE_URL).hostname not in LOOPBACK
+        client = razorpay.Client(
+            session=session,
+            auth=(settings.RAZORPAY_KEY_ID, settings.RAZORPAY_KEY_SECRET),
+            base_url=settings.RAZORPAY_BASE_URL,
+        )
+        try:
+            answer = question(client)
+        except BadRequestError as error:
+            unknown = "does not exist" in str(error)
+            raise (GatewayUnknownId if unknown else GatewayRefused)(str(error)) from error
+        except (razorpay.errors.GatewayError, razorpay.errors.ServerError, TypeError) as error:
+            raise GatewayUnavailable(f"{type(error).__name__}: {error}") from error
+    return answer
+
+
+def _payment(entity: Any) -> GatewayPayment:
+    if not isinstance(entity, dict) or type(entity.get("amount")) is not int:
+        raise GatewayUnavailable("A payment without an amount in whole paise.")
+    return GatewayPayment(
+        id=_text(entity, "id", required=True),
+        order_id=_text(entity, "order_id"),
+        amount_paise=entity["amount"],
+        currency=_text(entity, "currency", required=True),
+        status=_text(entity, "status", required=True),
+        method=_text(entity, "method"),
+        error=_text(entity, "error_description"),
+    )
+
+
+def _text(entity: dict[str, Any], key: str, *, required: bool = False) -> str:
+    """The value as text; Razorpay leaves some out, or sends null."""
+    value = entity.get(key)
+    if isinstance(value, str) and (value or not required):
+        return value
+    if required or value is not None:
+        raise GatewayUnavailable(f"The answer has no usable “{key}”.")
+    return ""
+
+
+def _created_at(entity: Any) -> int:
+    at = entity.get("created_at") if isinstance(entity, dict) else None
+    return at if isinstance(at, int) else 0
