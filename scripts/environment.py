@@ -22,9 +22,9 @@ NO_VENV_MODULE = """This Python ({python}) cannot make virtual environments: its
   Debian or Ubuntu:  sudo apt install python3-venv
 Then run the same command again."""
 NO_NETWORK = """The package index could not be reached, so the packages in requirements/{kind}.txt are not installed.
-Connect to the internet (behind a proxy, set HTTPS_PROXY; with a mirror, set PIP_INDEX_URL) and run the same command again.
-What pip said is in {log}."""
-WRONG_HASH = """A package is not the one that requirements/{kind}.txt names: its hash differs, so nothing was installed from it.
+Connect to the internet (behind a proxy, set HTTPS_PROXY; with a mirror, set PIP_INDEX_URL), then run the same
+command again. What pip said is in {log}."""
+WRONG_HASH = """A package is not the one that requirements/{kind}.txt names: its hash differs, so it was not installed.
 Run the same command again; if it stays so, the mirror or proxy in between changes files. What pip said is in {log}."""
 FAILED = """The packages in requirements/{kind}.txt could not be installed. What pip said is in {log}; its last line:
   {last}"""
