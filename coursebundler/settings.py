@@ -11,6 +11,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from coursebundler.media_storage import media_settings
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -72,7 +74,7 @@ MIDDLEWARE = [
     "coursebundler.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.gzip.GZipMiddleware",
+    "coursebundler.compression.PageGZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -144,6 +146,19 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "users.forms.SignupNameForm"
+ACCOUNT_FORMS = {
+    "login": "users.account_forms.LoginForm",
+    "signup": "users.account_forms.SignupForm",
+    "add_email": "users.account_forms.AddEmailForm",
+    "change_password": "users.account_forms.ChangePasswordForm",
+    "set_password": "users.account_forms.SetPasswordForm",
+    "reset_password": "users.account_forms.ResetPasswordForm",
+    "reset_password_from_key": "users.account_forms.ResetPasswordKeyForm",
+    "reauthenticate": "users.account_forms.ReauthenticateForm",
+    "confirm_email_verification_code": "users.account_forms.ConfirmEmailVerificationCodeForm",
+}
+# Whoever finds an open session must not be able to take the account with it: a change of address asks for the password.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
@@ -164,8 +179,14 @@ MEDIA_STORAGE_URL = required("MEDIA_STORAGE_URL", development=f"file://{DATA_DIR
 MEDIA_URL_SECONDS = env.int("MEDIA_URL_SECONDS", default=4 * 3600)
 CLOUDFRONT_KEY_ID = env.str("CLOUDFRONT_KEY_ID", default="")
 CLOUDFRONT_PRIVATE_KEY = env.str("CLOUDFRONT_PRIVATE_KEY", default="", multiline=True)
+MEDIA = media_settings(
+    MEDIA_STORAGE_URL,
+    url_seconds=MEDIA_URL_SECONDS,
+    cloudfront_key_id=CLOUDFRONT_KEY_ID,
+    cloudfront_private_key=CLOUDFRONT_PRIVATE_KEY,
+)
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "media"}},
+    **MEDIA.storages,
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG and env.bool("STATIC_UNHASHED", default=False)
@@ -197,6 +218,8 @@ globals().update(**{key: value for key, value in EMAIL_CONFIG.items() if key != 
 DEFAULT_FROM_EMAIL = required("DEFAULT_FROM_EMAIL", development="CourseBundler <hello@localhost>")
 CONTACT_EMAIL = required("CONTACT_EMAIL", development="contact@localhost")
 EMAIL_TIMEOUT = 10
+# Not DEBUG itself, which the test runner switches off: /dev/mail exists where mail goes to a folder of a laptop.
+DEV_MAIL = DEBUG and EMAIL_CONFIG["EMAIL_BACKEND"] == "django.core.mail.backends.filebased.EmailBackend"
 
 # --- Security headers ---
 SESSION_COOKIE_HTTPONLY = True
@@ -210,7 +233,7 @@ if not DEBUG:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
 
-MEDIA_ORIGINS = [origin for origin in env.list("MEDIA_ORIGINS", default=[])]
+MEDIA_ORIGINS = MEDIA.origins
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

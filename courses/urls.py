@@ -1,6 +1,6 @@
 from django.urls import path
 
-from courses.views import catalogue, learning
+from courses.views import catalogue, learning, media
 
 app_name = "courses"
 
@@ -21,4 +21,6 @@ urlpatterns = [
     path(f"{LECTURE}/done", learning.lecture_done, name="lecture_done"),
     path("my/courses", learning.my_courses, name="my_courses"),
     path("my/saved", learning.saved_courses, name="saved_courses"),
+    path("media/public/<path:path>", media.public_media, name="public_media"),
+    path("media/signed/<str:token>", media.media, name="media"),
 ]
