@@ -1,4 +1,4 @@
-"""The shared cast: Alice studies and owns things, Bob studies too, Charlie must not get in, Ida teaches, Stella is staff."""
+"""The shared cast: Alice and Bob study, Charlie must not get in, Ida teaches, Stella is staff."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,7 +7,10 @@ from django.core.cache import cache
 from django.test import Client
 
 from courses.models import Category, Course, Grant, Lecture, Section
+from tests.environment import pytest_make_collect_report, pytest_runtest_makereport
 from users.models import User
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # hooks: in CI a skipped test fails
 
 PASSWORD = "correct horse battery"
 

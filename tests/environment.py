@@ -1,4 +1,4 @@
-"""The environment of the tests, set before pytest-django reads the settings (loaded early, by `-p` in pyproject.toml).
+"""The environment of the tests, set before the settings are read (tests/settings.py imports this first).
 
 Also keeps tests honest: no connection leaves this machine, and in CI a skipped test fails.
 """
@@ -10,11 +10,13 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 data_dir = tempfile.mkdtemp(prefix="coursebundler-tests-")
+(Path(data_dir) / "static").mkdir()  # WhiteNoise warns about a missing folder
 atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
 
 for name in list(os.environ):

@@ -1,0 +1,7 @@
+"""The settings of the tests: the site's own, read in the environment of the tests (pytest-django reads them first)."""
+
+import tests.environment  # noqa: F401  sets the environment that the next line reads
+from coursebundler.settings import *  # noqa: F403
+
+# A file, as in real life: threads of one process lock an in-memory database against each other at once, without waiting.
+DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}  # noqa: F405
