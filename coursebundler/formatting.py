@@ -1,8 +1,11 @@
 """Template filters and tags that every template may use without `{% load %}` (settings.TEMPLATES, `builtins`)."""
 
+from collections.abc import Iterator
+
 import nh3
 from django import template
 from django.core.files.storage import storages
+from django.core.paginator import Page
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
@@ -43,3 +46,9 @@ def markdown(text: str) -> SafeString:
 def image_url(key: str, width: int) -> str:
     """The address of one size of a stored image (coursebundler/images.py wrote it)."""
     return storages["public"].url(f"{key}-{width}.webp")
+
+
+@register.filter
+def page_numbers(page: Page) -> Iterator[int | str]:
+    """The page numbers to offer around this page; those left out are one "…"."""
+    return page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)
