@@ -1,4 +1,4 @@
-"""May this person watch this? One answer for pages, media, API and admin; it comes from grants and can explain itself."""
+"""May this person watch this? One answer for pages, media, API and admin, from grants alone, and it says why."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Anonymous pages of the catalogue: rendered once per revision of the catalogue, then answered from memory or with 304."""
+"""Anonymous catalogue pages: rendered once per revision of the catalogue, then answered from memory or with 304."""
 
 from collections.abc import Callable
 from functools import wraps

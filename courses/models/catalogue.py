@@ -201,9 +201,14 @@ class SearchToken(UUIDModel):
         return self.word
 
     @classmethod
-    def replace_for(cls, course: Course) -> None:
+    def words_of(cls, course: Course) -> set[str]:
+        """The words that `course` is found by."""
         texts = (course.title, course.promise, course.category.name, course.instructor.name)
-        wanted = set(search_words(" ".join(texts)))
+        return set(search_words(" ".join(texts)))
+
+    @classmethod
+    def replace_for(cls, course: Course) -> None:
+        wanted = cls.words_of(course)
         held = set(cls.objects.filter(course=course).values_list("word", flat=True))
         if held - wanted:
             cls.objects.filter(course=course, word__in=held - wanted).delete()

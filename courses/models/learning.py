@@ -19,8 +19,9 @@ class Progress(UUIDModel):
     """How far `user` is in `lecture`. Nothing here ever goes down (courses/progress.py writes it)."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="progress")
-    lecture = models.ForeignKey(Lecture, models.CASCADE, related_name="progress")
-    course = models.ForeignKey(Course, models.CASCADE, related_name="progress")
+    # What students did outlives a teacher's tidying up: a lecture that somebody began cannot be deleted.
+    lecture = models.ForeignKey(Lecture, models.PROTECT, related_name="progress")
+    course = models.ForeignKey(Course, models.PROTECT, related_name="progress")
     position_seconds = models.PositiveIntegerField(default=0, help_text="The furthest point; playing resumes here.")
     watched_ranges = models.JSONField(default=list, help_text="Merged [from, to] pairs in whole seconds.")
     watched_seconds = models.PositiveIntegerField(default=0)

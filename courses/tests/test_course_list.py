@@ -93,7 +93,7 @@ def test_pages_keep_search_category_and_sort_in_the_url(client, make_course):
 
 
 def test_htmx_gets_the_results_alone(client, courses):
-    response = client.get("/courses?q=knots", headers={"HX-Request": "true", "HX-Target": "results"})
+    response = client.get("/courses?q=knots", headers={"HX-Request": "true", "HX-Target": "div#results"})
     assert "Knots for sailors" in response.text
     assert "<html" not in response.text
 

@@ -190,3 +190,9 @@ def test_eight_tabs_lose_nothing(client_of, alice, lecture):
 )
 def test_merging(ranges, merged):
     assert merge_ranges(ranges) == merged
+
+
+def test_a_lecture_that_somebody_began_cannot_be_deleted(report, lecture, client_of, stella):
+    report(30, [[0, 30]])
+    client_of(stella).post(f"/admin/courses/lecture/{lecture.pk}/delete/", {"post": "yes"})
+    assert Progress.objects.filter(lecture=lecture).exists()

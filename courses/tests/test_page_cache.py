@@ -76,5 +76,5 @@ def test_a_missing_page_is_not_kept(client, course):
 
 
 def test_the_piece_for_htmx_is_kept_apart(client, course):
-    client.get("/courses", headers={"HX-Request": "true", "HX-Target": "results"})
+    client.get("/courses", headers={"HX-Request": "true", "HX-Target": "div#results"})
     assert "<html" in client.get("/courses").text

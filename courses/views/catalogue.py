@@ -23,6 +23,8 @@ SORTS = {
     "price": ("Price, low to high", ["price_paise", "pk"]),
     "-price": ("Price, high to low", ["-price_paise", "pk"]),
 }
+SORT_LABELS = [(name, label) for name, (label, _) in SORTS.items()]
+ASKED = {"q": "", "category": "", "sort": "newest", "page": "1"}
 
 
 @require_safe
@@ -40,26 +42,10 @@ def home(request: HttpRequest) -> HttpResponse:
 @cached_for_anonymous
 def course_list(request: HttpRequest) -> HttpResponse:
     """The catalogue. What is searched, chosen and sorted by is in the URL; anything unknown there is a 404."""
-    query = request.GET.get("q", "").strip()[:100]
-    category, sort = request.GET.get("category", ""), request.GET.get("sort", "newest")
-    if sort not in SORTS:
-        raise Http404("There is no such order of courses.")
-    found = Course.objects.published().matching(query)
-    categories = categories_of(found)
-    chosen = found.filter(category__slug=category) if category else found
-    total = sum(row["count"] for row in categories if category in ("", row["slug"]))
-    page = page_of(chosen.for_cards().order_by(*SORTS[sort][1]), request.GET.get("page", "1"), total)
-    context = {
-        "page": page,
-        "query": query,
-        "category": category,
-        "sort": sort,
-        "sorts": [(name, label) for name, (label, _) in SORTS.items()],
-        "categories": categories,
-        "total": total,
-        "saved_ids": saved_ids(request, page),
-    }
-    wants_piece = request.htmx and request.htmx.target == "results"
+    asked = {name: request.GET.get(name, default) for name, default in ASKED.items()}
+    context = find_courses(asked["q"], asked["category"], asked["sort"], asked["page"])
+    context |= {"sorts": SORT_LABELS, "saved_ids": saved_ids(request, context["page"])}
+    wants_piece = request.htmx and (request.htmx.target or "").endswith("results")
     return render(request, "courses/_results.html" if wants_piece else "courses/course_list.html", context)
 
 
@@ -84,6 +70,28 @@ def course_detail(request: HttpRequest, slug: str) -> HttpResponse:
             **learning_context(request, course, lectures, access),
         },
     )
+
+
+def find_courses(query: str, category: str, sort: str, page: str) -> dict[str, Any]:
+    """One page of the published courses that match, with the categories and the total of all that match.
+
+    Two queries, three with search words. Raises Http404 for an unknown order and for a page that is not there.
+    """
+    if sort not in SORTS:
+        raise Http404("There is no such order of courses.")
+    query = query.strip()[:100]
+    found = Course.objects.published().matching(query)
+    categories = categories_of(found)
+    chosen = found.filter(category__slug=category) if category else found
+    total = sum(row["count"] for row in categories if category in ("", row["slug"]))
+    return {
+        "page": page_of(chosen.for_cards().order_by(*SORTS[sort][1]), page, total),
+        "query": query,
+        "category": category,
+        "sort": sort,
+        "categories": categories,
+        "total": total,
+    }
 
 
 def categories_of(courses: CourseQuerySet) -> list[dict[str, Any]]:
