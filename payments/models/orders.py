@@ -122,16 +122,21 @@ class Order(UUIDModel):
 
     @property
     def state(self) -> str:
-        """What its owner is told: paid, cancelled, confirming, failed or unpaid."""
+        """What its owner is told: paid, cancelled, review, confirming, failed or unpaid."""
         if self.status != self.Status.CREATED:
             return str(self.status)
-        failures = [row.created_at for row in self.payments.all() if row.entry == "failed"]
-        waiting_since = (
-            self.returned_at if self.returned_at and self.returned_at > timezone.now() - CONFIRMING_FOR else None
-        )
-        if waiting_since and not any(failed_at > waiting_since for failed_at in failures):
+        recorded_at = {payment.entry: payment.created_at for payment in self.payments.order_by("created_at")}
+        if "mismatch" in recorded_at:
+            return "review"
+        failed_at = recorded_at.get("failed")
+        if self.is_awaited and not (failed_at and self.returned_at and failed_at > self.returned_at):
             return "confirming"
-        return "failed" if failures else "unpaid"
+        return "failed" if failed_at else "unpaid"
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the browser came back with a payment lately; UPI may take some minutes to confirm one."""
+        return self.returned_at is not None and self.returned_at > timezone.now() - CONFIRMING_FOR
 
     def asks_for(self, lines: Sequence["OrderLine"]) -> bool:
         """Whether this order is for exactly these things at these prices."""

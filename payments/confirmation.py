@@ -1,0 +1,130 @@
+"""How an order becomes paid: one function, `mark_paid`, reached from every input through `confirm_…`.
+
+The browser's return, the webhook, the “Check my payment” button and the staff action are hints only. Each of them makes
+us ask the gateway, and what the gateway answers is applied here. Everything here is safe to repeat and to race
+(docs/payments.md).
+"""
+
+import logging
+from enum import StrEnum
+
+from django.utils import timezone
+
+from coursebundler.db import atomic, on_commit
+from coursebundler.logs import log_event
+from courses.models import Grant
+from payments import emails, razorpay
+from payments.models import Order, Payment
+from payments.razorpay import GatewayPayment
+
+logger = logging.getLogger(__name__)
+
+
+class Outcome(StrEnum):
+    """What asking the gateway led to; webhook events remember it."""
+
+    PAID = "paid"
+    MISMATCH = "mismatch"
+    PENDING = "pending"
+    FAILED = "failed"
+    UNPAID = "unpaid"
+    NOT_OURS = "not_ours"
+
+
+def confirm_order(order: Order) -> Outcome:
+    """Ask the gateway for every attempt to pay this order and apply each. Raises GatewayError if it does not answer."""
+    outcomes = [_apply(order, payment) for payment in razorpay.fetch_order_payments(order)]
+    return min(outcomes, key=list(Outcome).index, default=Outcome.UNPAID)
+
+
+def confirm_payment(gateway_payment_id: str) -> Outcome:
+    """Ask the gateway for one payment and apply it to the order it belongs to. Raises GatewayError."""
+    payment = razorpay.fetch_payment(gateway_payment_id)
+    order = Order.objects.filter(gateway_order_id=payment.order_id).first()
+    if order is None:
+        logger.warning("Payment %s is for gateway order %s, which is not ours.", payment.id, payment.order_id)
+        return Outcome.NOT_OURS
+    return _apply(order, payment)
+
+
+def _apply(order: Order, payment: GatewayPayment) -> Outcome:
+    if payment.status == "captured":
+        return Outcome.PAID if mark_paid(order, payment) else Outcome.MISMATCH
+    if payment.status == "failed":
+        _record(order, payment, Payment.Entry.FAILED)
+        return Outcome.FAILED
+    # Authorized money is on its way and Razorpay captures it; refunds are booked by later work.
+    return Outcome.PENDING if payment.status in ("created", "authorized") else Outcome.UNPAID
+
+
+def mark_paid(order: Order, payment: GatewayPayment) -> bool:
+    """The one way to paid: the order, its ledger row and its grants, all or none; then the receipt.
+
+    Safe to call any number of times and concurrently; on a paid order it gives grants that are missing. False, with a
+    ledger row for a person to look at, if the payment is not exactly what the order asks for. A cancelled order that
+    gets paid after all counts as paid: somebody's money must never end in nothing.
+    """
+    if not _is_what_was_asked(order, payment):
+        if _record(order, payment, Payment.Entry.MISMATCH):
+            logger.error("Payment %s is not what order %s asks for; a person must look.", payment.id, order.pk)
+        return False
+    with atomic():
+        became_paid = _set_paid(order)
+        is_new_payment = _record(order, payment, Payment.Entry.CAPTURED)
+        for line in order.lines.all():
+            Grant.objects.give(order.user, line.course, Grant.Source.ORDER_LINE, line.pk)
+        on_commit(lambda: _send_receipt_once(order))
+    if became_paid:
+        log_event("order_paid", order=order.pk, payment=payment.id, amount_paise=payment.amount_paise)
+    elif is_new_payment:
+        _warn_if_paid_twice(order, payment)
+    return True
+
+
+def _is_what_was_asked(order: Order, payment: GatewayPayment) -> bool:
+    return (payment.status, payment.order_id, payment.amount_paise, payment.currency) == (
+        "captured",
+        order.gateway_order_id,
+        order.amount_paise,
+        order.currency,
+    )
+
+
+def _set_paid(order: Order) -> bool:
+    """Whether this call changed the row; nobody else's did then."""
+    payable = Order.objects.filter(pk=order.pk, status__in=[Order.Status.CREATED, Order.Status.CANCELLED])
+    return bool(payable.update(status=Order.Status.PAID, paid_at=timezone.now()))
+
+
+def _record(order: Order, payment: GatewayPayment, entry: Payment.Entry) -> bool:
+    """Write the ledger row if it is not there yet; says whether it is new."""
+    _, is_new = Payment.objects.get_or_create(
+        gateway_payment_id=payment.id,
+        entry=entry,
+        defaults={
+            "order": order,
+            "amount_paise": payment.amount_paise,
+            "currency": payment.currency[:3],
+            "method": payment.method[:20],
+            "reason": payment.error[:200],
+        },
+    )
+    return is_new
+
+
+def _warn_if_paid_twice(order: Order, payment: GatewayPayment) -> None:
+    captured = Payment.objects.filter(order=order, entry=Payment.Entry.CAPTURED)
+    if captured.exclude(gateway_payment_id=payment.id).exists():
+        logger.error("Order %s was paid again by %s; a person must refund it.", order.pk, payment.id)
+
+
+def _send_receipt_once(order: Order) -> None:
+    """Send the receipt unless somebody has claimed it. A failing mail server changes nothing about the order."""
+    unsent = Order.objects.paid().filter(pk=order.pk, receipt_sent_at__isnull=True)
+    if not unsent.update(receipt_sent_at=timezone.now()):
+        return
+    try:
+        emails.send_receipt(Order.objects.select_related("user").get(pk=order.pk))
+    except Exception:
+        logger.exception("The receipt of order %s was not sent; the next confirmation tries again.", order.pk)
+        Order.objects.filter(pk=order.pk).update(receipt_sent_at=None)
