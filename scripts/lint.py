@@ -15,7 +15,7 @@ PRODUCTION = {
     "SECRET_KEY": "only-for-the-deployment-checks-Gx8wQ2vN5kR1tY7uP4sD9fH3jL6zC0bM",
     "SITE_URL": "https://courses.example.org",
     "DATABASE_URL": "sqlite:////nonexistent/db.sqlite3",
-    "MEDIA_STORAGE_URL": "s3://media.example.org?region=ap-south-1",
+    "MEDIA_STORAGE_URL": "s3://courses-example-media?region=ap-south-1",
     "RAZORPAY_KEY_ID": "rzp_live_example",
     "RAZORPAY_KEY_SECRET": "example-key-secret",
     "RAZORPAY_WEBHOOK_SECRET": "example-webhook-secret",

@@ -13,7 +13,11 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import environ
 import pytest
+
+# A developer's own .env must not decide a result.
+environ.Env.read_env = lambda *args, **kwargs: None
 
 data_dir = tempfile.mkdtemp(prefix="coursebundler-tests-")
 (Path(data_dir) / "static").mkdir()  # WhiteNoise warns about a missing folder
