@@ -1,12 +1,21 @@
 """Every address of the site, by app."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from coursebundler.api import api, api_not_found
+
+api.add_router("", "users.api.router")
+
 urlpatterns = [
+    path("api/v1/", api.urls),
+    path("api/v1/<path:rest>", api_not_found),
     path("admin/", admin.site.urls),
     path("", include("users.account_urls")),
     path("", include("users.urls")),
     path("", include("courses.urls")),
     path("", include("payments.urls")),
 ]
+if settings.DEV_MAIL:
+    urlpatterns.append(path("dev/mail", include("coursebundler.devmail")))

@@ -3,11 +3,13 @@
 from allauth.account import views
 from django.urls import path, re_path
 
+from users.views.verification import verify
+
 urlpatterns = [
     path("login", views.login, name="account_login"),
     path("logout", views.logout, name="account_logout"),
     path("register", views.signup, name="account_signup"),
-    path("verify", views.email_verification_sent, name="account_email_verification_sent"),
+    path("verify", verify, name="account_email_verification_sent"),
     path("inactive", views.account_inactive, name="account_inactive"),
     path("forgetpassword", views.password_reset, name="account_reset_password"),
     path("forgetpassword/sent", views.password_reset_done, name="account_reset_password_done"),

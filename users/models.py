@@ -11,7 +11,13 @@ from django.utils import timezone
 from coursebundler.models import UUIDModel
 
 
-class UserManager(BaseUserManager["User"]):
+class UserQuerySet(models.QuerySet["User"]):
+    def administrators(self) -> "UserQuerySet":
+        """Who may do everything; there must always be one (users/admin.py)."""
+        return self.filter(is_superuser=True, is_active=True)
+
+
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """A new account; without a password nobody can log in to it until one is set by mail."""
         user = self.model(email=email.strip().lower(), **fields)
@@ -55,6 +61,11 @@ class User(UUIDModel, AbstractBaseUser, PermissionsMixin):
     def clean(self) -> None:
         super().clean()
         self.email = self.email.lower()
+
+    @property
+    def presents_themselves(self) -> bool:
+        """Whether a headline and a bio are of use: to staff, who may teach, and to those who have them."""
+        return self.is_staff or bool(self.headline or self.bio)
 
     def get_full_name(self) -> str:
         return self.name
