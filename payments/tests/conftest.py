@@ -1,0 +1,172 @@
+"""The payment sandbox, running for real, and what a browser and a gateway do with it."""
+
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from django.conf import settings as django_settings
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from courses.models import Course
+from payments.models import Order
+from users.models import User
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Sandbox:
+    """A running sandbox and its controls."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.auth = (django_settings.RAZORPAY_KEY_ID, django_settings.RAZORPAY_KEY_SECRET)
+
+    def api(self, method: str, path: str, body: dict[str, Any] | None = None, **kwargs: Any) -> requests.Response:
+        return self.session.request(method, self.url + path, json=body, **{"auth": self.auth, "timeout": 10} | kwargs)
+
+    def switch(self, **values: Any) -> None:
+        assert self.api("POST", "/sandbox/switches", values).ok
+
+    def pay(self, order: Order, **changes: Any) -> dict[str, str]:
+        """A payment of the order as its owner would make it; the fields that the browser brings back."""
+        answer = self.api("POST", "/sandbox/payments", {"order_id": order.gateway_order_id} | changes)
+        assert answer.ok, answer.text
+        return answer.json()["return"]
+
+    def forget(self, entity_id: str) -> None:
+        assert self.api("POST", "/sandbox/forget", {"id": entity_id}).ok
+
+
+def start_sandbox(folder: Path, *options: str, port: int = 0) -> tuple[subprocess.Popen[str], Sandbox]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "payments.sandbox", "--port", str(port), "--data", str(folder / "sandbox.sqlite3")]
+        + ["--quiet", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert "no money moves" in line, line
+    return process, Sandbox(line.split(" on ")[1].split(" ")[0])
+
+
+def stop_sandbox(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    process.wait(10)
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    process, sandbox = start_sandbox(tmp_path_factory.mktemp("sandbox"), "--webhook-url", "")
+    yield sandbox
+    sandbox.session.close()
+    stop_sandbox(process)
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox, settings: Any) -> Sandbox:
+    """The sandbox with all switches at normal, and the site talking to it."""
+    settings.RAZORPAY_BASE_URL = running_sandbox.url
+    running_sandbox.switch()
+    return running_sandbox
+
+
+@pytest.fixture
+def open_order(sandbox: Sandbox, client_of: Callable[[User], Client]) -> Callable[[User, Course], Order]:
+    """An order as the checkout page leaves it: unpaid, known at the gateway."""
+
+    def make(user: User, course: Course) -> Order:
+        response = client_of(user).post(
+            reverse("payments:checkout", args=[course.slug]), {"amount_paise": course.price_paise}
+        )
+        assert response.status_code == 200
+        return Order.objects.get(user=user, product_key=f"course:{course.pk}", status="created")
+
+    return make
+
+
+@pytest.fixture
+def order(open_order: Callable[[User, Course], Order], alice: User, course: Course) -> Order:
+    return open_order(alice, course)
+
+
+@pytest.fixture
+def come_back() -> Callable[[dict[str, str]], Any]:
+    """Post what the gateway's page posts, from a browser without our cookies and with CSRF checks on."""
+
+    def post(fields: dict[str, str]) -> Any:
+        return Client(enforce_csrf_checks=True).post(reverse("payments:callback"), fields)
+
+    return post
+
+
+@pytest.fixture
+def webhook(settings: Any) -> Callable[..., Any]:
+    """Deliver an event as Razorpay does; `signature=`, `event_id=` and `body=` change one thing about it."""
+
+    def post(kind: str, payment_id: str = "", **changes: Any) -> Any:
+        event = {
+            "entity": "event",
+            "account_id": "acc_Sandbox0000000",
+            "event": kind,
+            "contains": ["payment"],
+            "payload": {"payment": {"entity": {"id": payment_id, "entity": "payment"}}},
+            "created_at": 1_700_000_000,
+        }
+        body = changes.get("body", json.dumps(event).encode())
+        genuine = hmac.new(settings.RAZORPAY_WEBHOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
+        headers = {
+            "X-Razorpay-Signature": changes.get("signature", genuine),
+            "X-Razorpay-Event-Id": changes.get("event_id", "evt_1"),
+        }
+        client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+        return client.post(
+            reverse("payments:webhook"),
+            body,
+            content_type="application/json",
+            headers={name: value for name, value in headers.items() if value is not None},
+        )
+
+    return post
+
+
+@pytest.fixture
+def sign() -> Callable[[str, str], str]:
+    """The HMAC of a text under a secret, as Razorpay makes it."""
+    return lambda secret, text: hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+@pytest.fixture
+def broken_inserts(transactional_db: None) -> Iterator[Any]:
+    """Make the database refuse new rows of a table, as a full disk or a killed worker would."""
+    broken = []
+
+    def make(table: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"CREATE TRIGGER broken_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'broken'); END"
+            )
+        broken.append(table)
+
+    def repair() -> None:
+        with connection.cursor() as cursor:
+            while broken:
+                cursor.execute(f"DROP TRIGGER broken_{broken.pop()}")
+
+    make.repair = repair
+    yield make
+    repair()
