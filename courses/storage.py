@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -21,6 +21,7 @@ from django.core import signing
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.http import UnreadablePostError
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 
@@ -154,7 +155,7 @@ class _Folder:
     def errors(self, key: str) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError:
+        except (FileNotFoundError, UnreadablePostError):
             raise
         except (SuspiciousFileOperation, ValueError) as error:
             raise FileNotFoundError(key) from error  # a key that leads out of the folder, or holds a NUL
@@ -343,11 +344,8 @@ class _Bucket:
             self.client.complete_multipart_upload(**self.at(key), UploadId=upload_id, MultipartUpload={"Parts": parts})
 
     def drop_parts(self, key: str, upload_id: str) -> None:
-        try:
-            with self.errors(key):
-                self.client.abort_multipart_upload(**self.at(key), UploadId=upload_id)
-        except FileNotFoundError:
-            pass
+        with suppress(FileNotFoundError), self.errors(key):
+            self.client.abort_multipart_upload(**self.at(key), UploadId=upload_id)
 
     def delete_abandoned(self, before: datetime) -> int:
         with self.errors("incoming/"):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from courses.views import catalogue, learning, media
+from courses.views import catalogue, createcourse, learning, media, uploads
 
 app_name = "courses"
 
@@ -21,6 +21,12 @@ urlpatterns = [
     path(f"{LECTURE}/done", learning.lecture_done, name="lecture_done"),
     path("my/courses", learning.my_courses, name="my_courses"),
     path("my/saved", learning.saved_courses, name="saved_courses"),
+    path("admin/createcourse", createcourse.createcourse, name="createcourse"),
+    path("uploads", uploads.upload_start, name="upload_start"),
+    path("uploads/parts", uploads.upload_parts, name="upload_parts"),
+    path("uploads/part/<str:token>", uploads.upload_part, name="upload_part"),
+    path("uploads/finish", uploads.upload_finish, name="upload_finish"),
+    path("uploads/cancel", uploads.upload_cancel, name="upload_cancel"),
     path("media/public/<path:path>", media.public_media, name="public_media"),
     path("media/signed/<str:token>", media.media, name="media"),
 ]
