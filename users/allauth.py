@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
+from allauth.core import context
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -77,12 +78,18 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
         """After the change is stored: nothing slow inside a transaction, and no mail about what was rolled back."""
-        on_commit(lambda: super(AccountAdapter, self).send_notification_mail(*args, **kwargs))
+        request = self.request
 
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        def send() -> None:
+            with context.request_context(request):
+                super(AccountAdapter, self).send_notification_mail(*args, **kwargs)
+
+        on_commit(send)
+
+    def send_mail(self, template_prefix: str, email: str, values: dict[str, Any]) -> None:
         """Send, or say that it did not work: a mail server that is away must not break the page."""
         try:
-            super().send_mail(template_prefix, email, {"site_url": settings.SITE_URL} | context)
+            super().send_mail(template_prefix, email, {"site_url": settings.SITE_URL} | values)
         except (OSError, SMTPException):
             logger.exception("Mail %s was not sent.", template_prefix)
             text = "We could not send you an e-mail just now. Please try again in a few minutes."
