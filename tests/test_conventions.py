@@ -24,6 +24,7 @@ PUBLIC_PAGES = {
     "courses:lecture_captions": "visitors, for previews; courses/access.py decides",
     "courses:lecture_file": "visitors, for previews; courses/access.py decides",
     "courses:media": "the signature in the address decides",
+    "courses:upload_part": "the signature in the address decides",
     "courses:public_media": "visitors: posters and photos",
     "users:about": "visitors",
     "users:contact": "visitors",
