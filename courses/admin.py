@@ -30,7 +30,7 @@ class OwnCoursesMixin:
             elif db_field.name == "section":
                 kwargs["queryset"] = Section.objects.filter(course__instructor=request.user)
             elif db_field.name == "instructor":
-                kwargs["queryset"] = type(request.user).objects.filter(pk=request.user.pk)
+                kwargs["queryset"] = request.user.__class__.objects.filter(pk=request.user.pk)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
 
 
