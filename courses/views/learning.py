@@ -36,7 +36,7 @@ def get_lecture(request: HttpRequest, slug: str, lecture_id: UUID) -> tuple[Lect
 
 def locked(request: HttpRequest, lecture: Lecture, access: Access) -> HttpResponse:
     context = {"course": lecture.course, "lecture": lecture, "access": access}
-    return render(request, "courses/lecture_locked.html", context, status=403)
+    return render(request, "courses/lecture_detail_locked.html", context, status=403)
 
 
 @require_safe

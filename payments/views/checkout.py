@@ -48,7 +48,7 @@ def _pay(request: HttpRequest, order: Order, course: Course) -> HttpResponse:
         open_at_gateway(order)
     except GatewayError as error:
         logger.error("Order %s cannot be opened at the gateway: %s", order.pk, error)
-        return render(request, "payments/gateway_down.html", {"order": order, "course": course}, status=503)
+        return render(request, "payments/checkout_gateway_down.html", {"order": order, "course": course}, status=503)
     if order.status != Order.Status.CREATED:
         return redirect(order)
     fields = razorpay.checkout_fields(
@@ -58,5 +58,5 @@ def _pay(request: HttpRequest, order: Order, course: Course) -> HttpResponse:
         cancel_url=request.build_absolute_uri(order.get_absolute_url()),
     )
     return render(
-        request, "payments/pay.html", {"order": order, "gateway_url": razorpay.checkout_url(), "fields": fields}
+        request, "payments/checkout_pay.html", {"order": order, "gateway_url": razorpay.checkout_url(), "fields": fields}
     )
