@@ -49,19 +49,22 @@ def create_scale(courses: int, stream: TextIO) -> None:
     """Courses number 1 to `courses` and ten times as many students, with a bar for each on `stream`. Safe to repeat."""
     numbers = range(1, courses + 1)
     models = [_model_of(category) for category in CATEGORIES]
-    _in_chunks("Courses", numbers, COURSES_AT_ONCE, lambda chunk: _create_courses(chunk, models), stream)
-    CatalogueRevision.bump()
+    if _in_chunks("Courses", numbers, COURSES_AT_ONCE, lambda chunk: _create_courses(chunk, models), stream):
+        CatalogueRevision.bump()
     curricula = _curricula(courses)
     students = range(1, courses * STUDENTS_PER_COURSE + 1)
     _in_chunks("Students", students, STUDENTS_AT_ONCE, lambda chunk: _create_students(chunk, curricula), stream)
 
 
-def _in_chunks(label: str, numbers: range, size: int, create: Callable[[range], None], stream: TextIO) -> None:
+def _in_chunks(label: str, numbers: range, size: int, create: Callable[[range], int], stream: TextIO) -> int:
+    """How many were made, of the ones that `create` was asked for."""
+    made = 0
     with ProgressBar(label, len(numbers), stream) as bar:
         for start in range(0, len(numbers), size):
             chunk = numbers[start : start + size]
-            create(chunk)
+            made += create(chunk)
             bar.advance(len(chunk))
+    return made
 
 
 # --- Courses ---
@@ -98,7 +101,7 @@ def _slug(number: int) -> str:
     return f"generated-course-{number:04}"
 
 
-def _create_courses(numbers: range, models: list[_Model]) -> None:
+def _create_courses(numbers: range, models: list[_Model]) -> int:
     held = set(Course.objects.filter(slug__in=[_slug(number) for number in numbers]).values_list("slug", flat=True))
     courses, sections, lectures = [], [], []
     for number in numbers:
@@ -114,6 +117,7 @@ def _create_courses(numbers: range, models: list[_Model]) -> None:
         for course in courses
     ]
     store_rows(courses, sections, lectures, words, grants)
+    return len(courses)
 
 
 def _course(number: int, model: _Model, dice: random.Random) -> Course:
@@ -185,7 +189,7 @@ def _email(number: int) -> str:
     return f"generated.student.{number:05}@example.org"
 
 
-def _create_students(numbers: range, curricula: list[Curriculum]) -> None:
+def _create_students(numbers: range, curricula: list[Curriculum]) -> int:
     """Students who are not there yet, each with what they bought and watched, in one transaction."""
     emails = [_email(number) for number in numbers]
     held = set(User.objects.filter(email__in=emails).values_list("email", flat=True))
@@ -195,6 +199,7 @@ def _create_students(numbers: range, curricula: list[Curriculum]) -> None:
             users.append(_student(number, curricula, past))
     addresses = [EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users]
     past.store(users, addresses)
+    return len(users)
 
 
 def _student(number: int, curricula: list[Curriculum], past: Past) -> User:
