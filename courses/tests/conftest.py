@@ -1,6 +1,7 @@
 """Files behind the lectures of the cast, and where they can be."""
 
 import io
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ def stored_files() -> None:
 def s3_server() -> Iterator[str]:
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -42,6 +44,13 @@ def use_media(settings, url: str, **options) -> None:
     settings.STORAGES = {**settings.STORAGES, **media.storages}
 
 
+def no_retries(s3_storage: Any) -> None:
+    """boto3 waits between its attempts; one is enough to see that nobody answers."""
+    from botocore.config import Config
+
+    s3_storage.client_config = s3_storage.client_config.merge(Config(retries={"total_max_attempts": 1}))
+
+
 @pytest.fixture
 def folder(settings, tmp_path) -> Path:
     """Media in an empty folder."""
@@ -49,11 +58,18 @@ def folder(settings, tmp_path) -> Path:
     return tmp_path / "media"
 
 
+@pytest.fixture(scope="session")
+def boto3_session() -> Any:
+    """Reading boto3's description of S3 takes half a second; once is enough."""
+    import boto3
+
+    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")
+
+
 @pytest.fixture
-def bucket(settings, s3_server, monkeypatch) -> Any:
+def bucket(settings, s3_server, boto3_session, monkeypatch) -> Any:
     """Media in an empty bucket; gives boto3's client for it, with the bucket's name as `client.name`."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setattr("storages.backends.s3.S3Storage._create_session", lambda storage: boto3_session)
     name = f"media-{uuid.uuid4().hex[:12]}"
     use_media(settings, f"s3://{name}?region=us-east-1&endpoint_url={s3_server}")
     client = storages["private"].connection.meta.client

@@ -42,7 +42,8 @@ def upload_view(view: Callable[[HttpRequest, dict[str, Any]], JsonResponse]) -> 
 def upload_start(request: HttpRequest, sent: dict[str, Any]) -> JsonResponse:
     """{kind, name, size, type} → 201 {token, part_size, part_count}; the token stands for the file from then on."""
     kind, name, size = sent.get("kind"), sent.get("name"), sent.get("size")
-    if kind not in uploads.KINDS or not isinstance(name, str) or type(size) is not int:
+    is_known = isinstance(kind, str) and kind in uploads.KINDS
+    if not is_known or not isinstance(name, str) or type(size) is not int:
         raise ValidationError("Please choose a file.")
     upload = uploads.start(request.user, kind, name, size, str(sent.get("type") or ""))
     answer = {"token": upload.token, "part_size": storage.PART_SIZE, "part_count": upload.part_count}
