@@ -19,6 +19,7 @@ PUBLIC_PAGES = {
     "courses:home": "visitors",
     "courses:course_list": "visitors",
     "courses:course_detail": "visitors",
+    "courses:course_by_id": "old links; leads to the course page",
     "courses:lecture_detail": "visitors, for previews; courses/access.py decides",
     "courses:lecture_video": "visitors, for previews; courses/access.py decides",
     "courses:lecture_captions": "visitors, for previews; courses/access.py decides",
