@@ -72,7 +72,7 @@ class Order(UUIDModel):
     """Created unpaid; `payments.confirmation.mark_paid` alone makes it paid, and nothing makes it unpaid again."""
 
     class Status(models.TextChoices):
-        CREATED = "created", "Waiting for payment"
+        CREATED = "created", "Unpaid"
         PAID = "paid", "Paid"
         CANCELLED = "cancelled", "Cancelled"
 
