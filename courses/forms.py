@@ -7,6 +7,7 @@ again with errors, so that nothing has to be uploaded twice.
 
 import re
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -73,7 +74,9 @@ class UploadField(forms.Field):
         try:
             if isinstance(value, UploadedFile):
                 return uploads.receive(self.user, self.kind, value).token
-            return uploads.arrived(value, self.user, self.kind).token if value else ""
+            if value:
+                uploads.arrived(value, self.user, self.kind)
+            return value or ""
         except MediaUnavailable as error:
             raise ValidationError(
                 "The file store does not answer. Please try again in a moment.", "unavailable"
@@ -256,6 +259,12 @@ class CourseForm(UploadsForm, forms.ModelForm):
     def filled_sections(self) -> list[SectionForm]:
         return [section for section in self.sections.forms if section.has_changed()] if self.sections.is_bound else []
 
+    def clean_new_id(self) -> UUID:
+        new_id = self.cleaned_data["new_id"] or uuid7()
+        if Course.objects.filter(pk=new_id).exists():
+            raise ValidationError("This form was sent before. Please open it anew for another course.", "used")
+        return new_id
+
     def clean_price(self) -> int:
         """In paise, exactly: the field has let no more than two decimal places through."""
         paise = int(self.cleaned_data["price"] * 100)
@@ -286,7 +295,7 @@ class CourseForm(UploadsForm, forms.ModelForm):
         super()._post_clean()
         self.instance.price_paise = self.cleaned_data.get("price", 0)
         self.instance.instructor = self.cleaned_data.get("instructor_email", self.user)
-        self.instance.pk = self.cleaned_data.get("new_id") or uuid7()
+        self.instance.pk = self.cleaned_data.get("new_id", self.instance.pk)
 
 
 class CourseApiForm(CourseForm):

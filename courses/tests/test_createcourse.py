@@ -518,6 +518,15 @@ def test_sending_the_same_form_twice_makes_one_course(folder, client_of, stella,
     assert str(Course.objects.get().pk) == new_id
 
 
+def test_it_refuses_the_id_of_another_persons_course(folder, client_of, instructor, fields, make_course, bob):
+    theirs = make_course("Secret plans", instructor=bob, status="draft", category=Category.objects.get())
+    answer = client_of(instructor).post(URL, fields | {"new_id": str(theirs.pk), "poster": poster_file()})
+    assert list(errors(answer)) == ["new_id"]
+    theirs.refresh_from_db()
+    assert theirs.title == "Secret plans"
+    assert Course.objects.count() == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_at_once_make_one_course(folder, client_of, stella, fields, monkeypatch):
     data = fields | {"new_id": str(uuid.uuid4())}
