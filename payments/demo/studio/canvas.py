@@ -115,10 +115,13 @@ class Canvas:
             draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), colour)
 
     def _line_on_layer(self, scaled: list[Point], width: int, colour: Colour, alpha: float) -> None:
-        """Where a see-through line covers itself it must not become denser."""
-        layer = Image.new("L", self.image.size, 0)
-        self._round_line(ImageDraw.Draw(layer), scaled, width, round(255 * alpha))  # type: ignore[arg-type]
-        self.image.paste(colour[:3], mask=layer)
+        """Where a see-through line covers itself it must not become denser. The layer is as small as the line."""
+        left, top = (int(min(point[n] for point in scaled)) - width for n in (0, 1))
+        right, bottom = (int(max(point[n] for point in scaled)) + width for n in (0, 1))
+        layer = Image.new("L", (right - left + 1, bottom - top + 1), 0)
+        moved = [(x - left, y - top) for x, y in scaled]
+        self._round_line(ImageDraw.Draw(layer), moved, width, (round(255 * alpha),))
+        self.image.paste(colour[:3], (left, top), layer)
 
     def dashes(
         self, points: Sequence[Point], line: float, colour: str, dash: float, gap: float, shift: float = 0

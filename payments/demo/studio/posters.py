@@ -375,7 +375,7 @@ def _paddle(c: Canvas, p: Palette) -> None:
     trail = [(800, 250), (1010, 430), (880, 560)]
     for n in range(40):
         part, share = divmod(n / 20, 1)
-        one, other = (between(*trail[int(part) : int(part) + 2], share + step) for step in (0, 0.05))
+        one, other = (between(trail[int(part)], trail[int(part) + 1], share + step) for step in (0, 0.05))
         c.polygon(_stripe(one, other, 4 + n * 0.5), p.paper, 0.06 + 0.009 * n)
     c.glow(868, 572, 70, p.paper, 0.5)
     c.circle(868, 572, 27, "#ffffff")

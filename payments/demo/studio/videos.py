@@ -15,6 +15,7 @@ from payments.demo.studio.storyboards import STORYBOARDS, Storyboard
 
 WIDTH, HEIGHT, ZOOM, FRAMES_PER_SECOND = 640, 360, 2, 12
 SOUND_RATE = 22050
+MAX_BYTES = 350 * 1024
 CHORDS = {"#ffc857": (196.0, 246.9, 293.7), "#ff9b73": (174.6, 220.0, 261.6), "#ffd36b": (164.8, 207.7, 246.9)}
 
 
@@ -25,14 +26,18 @@ def make_video(name: str, folder: Path) -> None:
     with TemporaryDirectory() as desk:
         sound, film = Path(desk, "sound.wav"), Path(desk, "film.mp4")
         _write_sound(board, sound)
-        _encode(board, sound, film)
+        for quality in (27, 30, 33):
+            _encode(board, sound, film, quality)
+            if film.stat().st_size <= MAX_BYTES:
+                break
         (folder / f"{name}.mp4").write_bytes(film.read_bytes())
 
 
-def _encode(board: Storyboard, sound: Path, film: Path) -> None:
+def _encode(board: Storyboard, sound: Path, film: Path, quality: int) -> None:
+    """A higher number for `quality` is a worse picture in a smaller file."""
     command = ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}"]
     command += ["-r", str(FRAMES_PER_SECOND), "-i", "-", "-i", str(sound), "-c:v", "libx264", "-profile:v", "main"]
-    command += ["-pix_fmt", "yuv420p", "-preset", "slow", "-tune", "animation", "-crf", "27", "-g", "48"]
+    command += ["-pix_fmt", "yuv420p", "-preset", "slow", "-tune", "animation", "-crf", str(quality), "-g", "48"]
     command += ["-c:a", "aac", "-b:a", "24k", "-ac", "1", "-movflags", "+faststart", "-shortest", "-map_metadata", "-1"]
     with subprocess.Popen([*command, str(film)], stdin=subprocess.PIPE) as encoder:  # noqa: S603
         assert encoder.stdin  # noqa: S101  for the type checker
