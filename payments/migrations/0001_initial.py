@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(db_column='_id', default=coursebundler.fields.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('number', models.CharField(default=payments.models.orders.make_number, editable=False, max_length=10, unique=True)),
                 ('status', models.CharField(choices=[('created', 'Unpaid'), ('paid', 'Paid'), ('cancelled', 'Cancelled')], default='created', max_length=10)),
-                ('product_key', models.CharField(help_text='What is bought, “course:” and its id, for one; a user has one unpaid order for it at most.', max_length=60)),
+                ('product_key', models.CharField(help_text='Kind and id of what is bought; a user has one unpaid order for it at most.', max_length=60)),
                 ('amount_paise', models.PositiveIntegerField()),
                 ('currency', models.CharField(default='INR', max_length=3)),
                 ('gateway_order_id', models.CharField(blank=True, max_length=40, null=True, unique=True)),
