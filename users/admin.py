@@ -125,8 +125,6 @@ class UserAdmin(ExportMixin, DjangoUserAdmin):
     @admin.action(permissions=["delete"], description="Delete selected users")
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         """In place of the action of the same name that the admin brings."""
-        if not request.user.is_superuser:
-            queryset = queryset.exclude(is_superuser=True)
         try:
             with atomic():
                 return delete_selected(self, request, queryset)
