@@ -88,7 +88,7 @@ def media(request) -> str:
 # --- Files as people have them ---
 
 
-def picture(size: tuple[int, int] = (800, 600), form: str = "JPEG", **options) -> bytes:
+def picture(size: tuple[int, int] = (64, 36), form: str = "JPEG", **options) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, "teal").save(buffer, form, **options)
     return buffer.getvalue()

@@ -284,7 +284,11 @@ def test_it_refuses_a_wrong_poster(folder, client_of, stella, fields, file):
 
 def test_it_refuses_a_damaged_poster_and_keeps_nothing(folder, client_of, stella, fields):
     """It begins like a picture; only decoding shows that it is none."""
-    data = fields | {"poster": poster_file(picture()[:300])} | sections([{"title": "Bowline", "video": video_file()}])
+    data = (
+        fields
+        | {"poster": poster_file(picture((300, 200))[:300])}
+        | sections([{"title": "Bowline", "video": video_file()}])
+    )
     assert list(errors(client_of(stella).post(URL, data))) == ["poster"]
     assert not Course.objects.exists()
     assert stored(folder) == []
