@@ -11,7 +11,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
 
-from courses.models import Saved
+from courses.models import Course, Lecture, Saved
 from tests.source import ROOT
 
 CSS = ROOT / "static" / "css"
@@ -148,6 +148,9 @@ def threads_may_use_the_database(monkeypatch):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_a_small_phone(live_server, alice, course, lectures, grant, scheme):
     grant(alice, course)
+    long = f"```\n{'no line breaks here ' * 20}\n```"
+    Course.objects.update(description=long)
+    Lecture.objects.update(text=long)
     mine = ["/my/courses", "/my/saved", "/orders", "/profile", "/updateprofile", "/updateprofilepicture"]
     theirs = ["/", "/courses", "/courses?q=zzz", course.get_absolute_url(), lectures[0].get_absolute_url()]
     forms = ["/login", "/register", "/forgetpassword", "/contact", "/request", "/about"]
