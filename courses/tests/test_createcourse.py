@@ -37,7 +37,8 @@ def instructor(ida) -> object:
 @pytest.fixture
 def fields(category) -> dict:
     """A filled form without files; sections and lectures are added by the tests."""
-    return {
+    no_sections = {"sections-TOTAL_FORMS": 0, "sections-INITIAL_FORMS": 0}
+    return no_sections | {
         "title": "Knots for sailors",
         "promise": "Tie every knot that holds a boat.",
         "description": "From the bowline to the sheet bend, step by step.",
