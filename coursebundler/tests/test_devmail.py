@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
@@ -87,7 +88,7 @@ def test_it_shows_the_mails_of_allauth(client, db):
 
 def test_mail_is_kept_with_all_other_data():
     """Wherever the site is started from."""
-    assert settings_module.EMAIL_FILE_PATH == str(settings_module.DATA_DIR / "mail")
+    assert Path(settings_module.EMAIL_FILE_PATH) == settings_module.DATA_DIR / "mail"
 
 
 PRODUCTION = {
