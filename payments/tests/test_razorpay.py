@@ -44,6 +44,15 @@ def odd_gateway(settings):
             self.end_headers()
             self.wfile.write(Handler.body)
 
+        def do_POST(self) -> None:
+            """A new order is never refused."""
+            Handler.asked.append(self.path)
+            body = b'{"id": "order_2", "entity": "order"}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
         def log_message(self, *args: object) -> None:
             pass
 
@@ -111,6 +120,36 @@ def test_an_answer_that_makes_no_sense_changes_nothing(odd_gateway, client_of, a
     assert not Payment.objects.exists()
     printed = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("WARNING payments")]
     assert printed == [], "the SDK prints on its own"
+
+
+def test_only_an_order_that_is_unknown_there_is_replaced(odd_gateway, client_of, alice, order, course):
+    """Whoever still has the old payment page open would otherwise pay for an order that nobody looks at."""
+    Order.objects.filter(pk=order.pk).update(product_key=f"course:{course.pk}")
+    order.lines.create(course=course, title=course.title, amount_paise=49900)
+    url, form = reverse("payments:checkout", args=[course.slug]), {"amount_paise": 49900}
+    odd_gateway.status = 400
+    odd_gateway.body = b'{"error": {"code": "BAD_REQUEST_ERROR", "description": "Not now"}}'
+    assert client_of(alice).post(url, form).status_code == 503
+    order.refresh_from_db()
+    assert order.gateway_order_id == "order_1"
+    odd_gateway.body = b'{"error": {"code": "BAD_REQUEST_ERROR", "description": "The id provided does not exist"}}'
+    assert client_of(alice).post(url, form).status_code == 200
+    order.refresh_from_db()
+    assert order.gateway_order_id == "order_2"
+
+
+def test_the_first_of_two_payments_is_the_right_one(odd_gateway, client_of, alice, order, caplog):
+    """The gateway lists the newest first."""
+    items = [PAYMENT | {"id": "pay_2", "created_at": 2}, PAYMENT | {"id": "pay_1", "created_at": 1}]
+    odd_gateway.body = json.dumps({"items": items}).encode()
+    check(client_of(alice), order)
+    assert "was paid again by pay_2" in caplog.text
+    assert Payment.objects.count() == 2
+
+
+def test_an_id_stays_an_id_in_the_address(odd_gateway, webhook, db):
+    webhook("payment.captured", "../orders?x=1")
+    assert odd_gateway.asked == ["/v1/payments/..%2Forders%3Fx%3D1"]
 
 
 def test_what_may_be_missing_may_be_missing(odd_gateway, client_of, alice, order):
