@@ -37,7 +37,7 @@ def _created(request: HttpRequest, form: CourseForm) -> Course | None:
     if not form.is_valid():
         return None
     try:
-        course = create_course(request.user, form)
+        course = create_course(form.user, form)
     except ValidationError:
         return None  # said at the field
     messages.success(request, f"“{course.title}” was created.")
