@@ -135,3 +135,9 @@ def action(client, name: str, course: Course) -> None:
 
 def management(prefix: str) -> dict[str, int]:
     return {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
+
+
+def test_the_admin_leads_to_the_page_that_takes_videos(client_of, teaching_ida, make_user):
+    assert "/admin/createcourse" in client_of(teaching_ida).get("/admin/").text
+    helper = make_user("Helen", is_staff=True)
+    assert "/admin/createcourse" not in client_of(helper).get("/admin/").text
