@@ -1,9 +1,9 @@
 """The shared cast: Alice and Bob study, Charlie must not get in, Ida teaches, Stella is staff."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 
 from courses.models import Category, Course, Grant, Lecture, Section
@@ -16,11 +16,10 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(autouse=True)
-def _fast_and_fresh(settings) -> Iterator[None]:
+def _fast_and_fresh(settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    cache.clear()
-    yield
-    cache.clear()
+    for alias in caches:
+        caches[alias].clear()
 
 
 @pytest.fixture

@@ -127,7 +127,13 @@ MIGRATION_MODULES = {
     # mfa and usersessions are not installed yet; their tables are ready for when they are (docs/database.md).
     for app in ("account", "admin", "auth", "contenttypes", "mfa", "usersessions")
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2000}}}
+LOCAL_CACHE = "django.core.cache.backends.locmem.LocMemCache"
+CACHES = {
+    # What processes have to agree on, such as rate limits; each process has its own on SQLite.
+    "default": {"BACKEND": LOCAL_CACHE},
+    # Rendered pages and cards, in each process's memory (courses/page_cache.py, courses/templatetags/cards.py).
+    "local": {"BACKEND": LOCAL_CACHE, "LOCATION": "local", "OPTIONS": {"MAX_ENTRIES": 5000}},
+}
 IMPORT_EXPORT_USE_TRANSACTIONS = False
 IMPORT_EXPORT_SKIP_ADMIN_EXPORT_UI = True  # its page for choosing fields needs inline scripts; the button gives a file
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
