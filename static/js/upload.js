@@ -191,15 +191,23 @@ document.addEventListener("change", ({ target }) => {
   uploads.get(box).run(target.files[0]);
 });
 
+const RUNNING = '[data-upload][data-state="running"]';
+
 // A form that is sent while a file is on its way would send that file again, through the server.
 document.addEventListener("submit", (event) => {
-  const running = event.target.querySelector('[data-upload][data-state="running"]');
+  const running = event.target.querySelector(RUNNING);
   if (!running) return;
   event.preventDefault();
   const state = event.target.querySelector("[data-form-state]") ?? running.querySelector("[data-upload-state]");
   state.textContent = "Please wait until the files are uploaded.";
 });
 
+document.addEventListener("upload:state", ({ target }) => {
+  const form = target.closest("form");
+  const state = form?.querySelector("[data-form-state]");
+  if (state?.textContent && !form.querySelector(RUNNING)) state.textContent = "Nothing is being uploaded any more. You can save.";
+});
+
 addEventListener("beforeunload", (event) => {
-  if (document.querySelector('[data-upload][data-state="running"]')) event.preventDefault();
+  if (document.querySelector(RUNNING)) event.preventDefault();
 });
