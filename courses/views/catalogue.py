@@ -12,8 +12,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from courses.access import Access, explain_access
-from courses.models import Course, Lecture, Saved
-from courses.models.catalogue import CourseQuerySet
+from courses.models import Category, Course, Lecture, Saved
+from courses.models.catalogue import CourseQuerySet, search_words
 from courses.page_cache import cached_for_anonymous
 from courses.progress import course_progress
 
@@ -83,13 +83,13 @@ def course_by_id(request: HttpRequest, course_id: UUID) -> HttpResponse:
 def find_courses(query: str, category: str, sort: str, page: str) -> dict[str, Any]:
     """One page of the published courses that match, with the categories and the total of all that match.
 
-    Two queries, three with search words. Raises Http404 for an unknown order and for a page that is not there.
+    Three queries, with search words or without. Raises Http404 for an unknown order and for a page that is not there.
     """
     if sort not in SORTS:
         raise Http404("There is no such order of courses.")
     query = query.strip()[:100]
     found = Course.objects.published().matching(query)
-    categories = categories_of(found)
+    categories = _categories_of_few(found) if search_words(query) else categories_of(found)
     chosen = found.filter(category__slug=category) if category else found
     total = sum(row["count"] for row in categories if category in ("", row["slug"]))
     return {
@@ -103,7 +103,17 @@ def find_courses(query: str, category: str, sort: str, page: str) -> dict[str, A
 
 
 def categories_of(courses: CourseQuerySet) -> list[dict[str, Any]]:
-    """[{"name", "slug", "count"}] of the categories that have courses, by name. One query; gives the total as well."""
+    """[{"name", "slug", "count"}] of the categories that have courses, by name; gives the total as well. Two queries.
+
+    Counted without a join: DocumentDB would look up the category of every course, one by one.
+    """
+    counts = dict(courses.order_by().values_list("category_id").annotate(count=Count("pk")))
+    categories = sorted(Category.objects.in_bulk(list(counts)).values(), key=lambda category: category.name)
+    return [{"name": each.name, "slug": each.slug, "count": counts[each.pk]} for each in categories]
+
+
+def _categories_of_few(courses: CourseQuerySet) -> list[dict[str, Any]]:
+    """The same in one query, for courses that a search has found: a join of few."""
     rows = courses.order_by("category__name").values("category__name", "category__slug").annotate(count=Count("pk"))
     return [{"name": row["category__name"], "slug": row["category__slug"], "count": row["count"]} for row in rows]
 
