@@ -1,0 +1,79 @@
+"""The connection: Django's DatabaseWrapper for ENGINE "coursebundler.documentdb"."""
+
+import os
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django_mongodb_backend import base
+from django_mongodb_backend.utils import OperationDebugWrapper
+from pymongo.errors import PyMongoError
+
+from coursebundler.documentdb.driver import Client, Collection
+from coursebundler.documentdb.features import DatabaseFeatures
+from coursebundler.documentdb.indexes import partial_filters
+from coursebundler.documentdb.operations import DatabaseOperations
+from coursebundler.documentdb.rewrite import Planner
+from coursebundler.documentdb.schema import DatabaseSchemaEditor
+from coursebundler.documentdb.support import LEVELS
+from coursebundler.documentdb.transactions import TransactionMixin
+
+
+class DatabaseWrapper(TransactionMixin, base.DatabaseWrapper):
+    """One thread's connection. The threads of a process share a pymongo client, which is the pool.
+
+    OPTIONS["engine"] is the engine level; the other options are pymongo's.
+    """
+
+    display_name = "Amazon DocumentDB"
+    features_class = DatabaseFeatures
+    ops_class = DatabaseOperations
+    SchemaEditorClass = DatabaseSchemaEditor
+    _connection_pools: dict[str, Client] = {}
+
+    def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
+        super().__init__(settings_dict, alias)
+        self.level: str = settings_dict["OPTIONS"].get("engine", "")
+        if self.level not in LEVELS:
+            raise ImproperlyConfigured(f"The DocumentDB engine is one of {', '.join(LEVELS)}, not {self.level!r}.")
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params = super().get_connection_params()
+        del params["engine"]
+        return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Client:
+        """The process's client; it connects when it is first used."""
+        if self.alias not in self._connection_pools:
+            planner = Planner(self.level, partial_filters(self))
+            client = Client(**conn_params, driver=self._driver_info(), planner=planner)
+            if self._connection_pools.setdefault(self.alias, client) is not client:
+                client.close()
+        return self._connection_pools[self.alias]
+
+    def check_database_version_supported(self) -> None:
+        """Not asked at each thread's start: the level is configured, `manage.py check_database` compares it."""
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except PyMongoError as error:
+            self.connection = None
+            raise OperationalError("The database does not answer.") from error
+
+    def get_collection(self, name: str, **kwargs: Any) -> Any:
+        collection = Collection(self.database, name, **kwargs)
+        return OperationDebugWrapper(self, collection) if self.queries_logged else collection
+
+
+def forget_clients() -> None:
+    """In a child process: the parent's sockets are not ours, the first query makes a client of our own."""
+    DatabaseWrapper._connection_pools.clear()
+    for connection in connections.all(initialized_only=True):
+        if isinstance(connection, DatabaseWrapper):
+            connection.connection = None
+            connection.session = None
+            connection.__dict__.pop("database", None)
+
+
+os.register_at_fork(after_in_child=forget_clients)

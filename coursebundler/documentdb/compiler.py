@@ -1,0 +1,78 @@
+"""The stock compilers, with inserts that ignore conflicts and with Django's exceptions while rows are fetched."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from django.db import NotSupportedError
+from django.db.models import Model, UniqueConstraint
+from django.db.models.constants import OnConflict
+from django_mongodb_backend import compiler
+from django_mongodb_backend.compiler import (
+    SQLAggregateCompiler,
+    SQLDeleteCompiler,
+    SQLUpdateCompiler,
+)
+from django_mongodb_backend.query import wrap_database_errors
+from pymongo import UpdateOne
+
+__all__ = [
+    "SQLAggregateCompiler",
+    "SQLCompiler",
+    "SQLDeleteCompiler",
+    "SQLInsertCompiler",
+    "SQLUpdateCompiler",
+]
+
+
+class SQLCompiler(compiler.SQLCompiler):
+    def cursor_iter(self, cursor: Any, chunk_size: int, columns: Any) -> Iterator[Any]:
+        """The stock one lets pymongo's exceptions out when the connection is lost between two batches of rows."""
+        chunks = super().cursor_iter(cursor, chunk_size, columns)
+        fetch = wrap_database_errors(lambda: next(chunks, None))
+        while (chunk := fetch()) is not None:
+            yield chunk
+
+
+class SQLInsertCompiler(compiler.SQLInsertCompiler):
+    @wrap_database_errors
+    def insert(self, docs: list[dict[str, Any]], returning_fields: Any = None) -> list[Any]:
+        """bulk_create(ignore_conflicts=True) becomes one upsert a row: nothing fails, so a transaction around it lives.
+
+        The row is looked for by the model's one unique constraint; with more than one there is no such upsert.
+        """
+        if self.query.on_conflict != OnConflict.IGNORE:
+            return super().insert(docs, returning_fields)
+        upserts = [
+            UpdateOne(
+                {column: doc[column] for column in self._unique_columns},
+                {"$setOnInsert": {name: value for name, value in doc.items() if name not in self._unique_columns}},
+                upsert=True,
+            )
+            for doc in docs
+        ]
+        self.collection.bulk_write(upserts, session=self.connection.session)
+        return []
+
+    @cached_property
+    def _unique_columns(self) -> list[str]:
+        """The columns by which two rows of this model are the same."""
+        model = self.query.get_meta().model
+        sets = _unique_field_sets(model) or [[model._meta.pk.name]]
+        if len(sets) > 1:
+            raise NotSupportedError(
+                f"bulk_create(ignore_conflicts=True) of {model.__name__}, which has several unique constraints. "
+                "Instead: get_or_create(), one by one."
+            )
+        return [model._meta.get_field(name).column for name in sets[0]]
+
+
+def _unique_field_sets(model: type[Model]) -> list[list[str]]:
+    """The fields of each unique constraint of a model besides its primary key."""
+    options = model._meta
+    constraints = [item for item in options.constraints if isinstance(item, UniqueConstraint) and item.fields]
+    return [
+        *([field.name] for field in options.local_concrete_fields if field.unique and not field.primary_key),
+        *(list(names) for names in options.unique_together),
+        *(list(constraint.fields) for constraint in constraints),
+    ]
