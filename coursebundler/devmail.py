@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from csp.constants import NONE, SELF
-from csp.decorators import csp_replace, csp_update
+from csp.decorators import csp, csp_update
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -77,7 +77,7 @@ def mail_detail(request: HttpRequest, file: str, index: int) -> HttpResponse:
 
 @login_not_required
 @xframe_options_sameorigin
-@csp_replace(
+@csp(
     {
         "default-src": [NONE],
         "style-src": ["'unsafe-inline'"],

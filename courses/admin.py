@@ -9,6 +9,7 @@ from django.utils import timezone
 from import_export.admin import ExportMixin
 
 from coursebundler.formatting import rupees
+from courses.forms import CourseAdminForm, LectureAdminForm
 from courses.models import Category, Course, Grant, Lecture, Progress, Saved, Section
 
 
@@ -34,6 +35,15 @@ class OwnCoursesMixin:
         return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
 
 
+class UploadsMixin:
+    """Tells the form, whose class is made anew for each request, who uploads."""
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(request, *args, **kwargs)  # type: ignore[misc]
+        form.user = request.user
+        return form
+
+
 @admin.register(Category)
 class CategoryAdmin(ExportMixin, admin.ModelAdmin):
     list_display = ["name", "slug"]
@@ -48,7 +58,8 @@ class SectionInline(admin.TabularInline):
 
 
 @admin.register(Course)
-class CourseAdmin(OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
+class CourseAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
+    form = CourseAdminForm
     course_path = ""
     list_display = ["title", "category", "instructor", "status", "price", "lecture_count", "updated_at"]
     list_filter = ["status", "level", "category"]
@@ -76,8 +87,11 @@ class CourseAdmin(OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
         self.message_user(request, f"{changed} archived.", messages.SUCCESS)
 
 
-class LectureInline(admin.StackedInline):
+class LectureInline(admin.TabularInline):
+    """The order of a section's lectures; the lecture's own page has its files and text."""
+
     model = Lecture
+    fields = ["title", "position", "kind", "is_preview"]
     extra = 0
     show_change_link = True
 
@@ -91,7 +105,8 @@ class SectionAdmin(OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
 
 
 @admin.register(Lecture)
-class LectureAdmin(OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
+class LectureAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
+    form = LectureAdminForm
     list_display = ["title", "course", "section", "kind", "duration_seconds", "is_preview"]
     list_filter = ["kind", "is_preview"]
     search_fields = ["title", "course__title"]

@@ -4,16 +4,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.core.files.storage import storages
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Router, Schema
 
+from coursebundler.api import ApiError
 from courses import storage
 from courses.access import explain_access
+from courses.creation import create_course
+from courses.forms import CourseApiForm
 from courses.models import Course, Lecture
 from courses.views.catalogue import find_courses
-from coursebundler.api import ApiError
 
 router = Router(tags=["courses"])
 
@@ -25,14 +28,14 @@ class CourseOut(Schema):
     title: str
     promise: str
     category: str
-    createdBy: str  # noqa: N815  the predecessor's spelling
+    createdBy: str  # the predecessor’s spelling, as below
     level: str
     price_paise: int
     currency: str
-    numOfVideos: int  # noqa: N815
+    numOfVideos: int
     duration_seconds: int
     poster: str | None
-    createdAt: datetime  # noqa: N815
+    createdAt: datetime
 
 
 class CourseDetailOut(CourseOut):
@@ -64,6 +67,12 @@ class CourseWithLecturesOut(Schema):
     lectures: list[LectureOut]
 
 
+class CourseCreatedOut(Schema):
+    success: bool = True
+    message: str
+    course: CourseOut
+
+
 @router.get("/courses", auth=None, response=CoursesOut, summary="Search the catalogue")
 def courses(request: HttpRequest, keyword: str = "", category: str = "", sort: str = "newest", page: str = "1") -> Any:
     """The published courses, 24 a page. `sort`: newest, title, price or -price; an unknown one is 404, as is a page
@@ -90,6 +99,40 @@ def course(request: HttpRequest, course_id: UUID) -> Any:
         "course": _course_out(found) | {"description": found.description},
         "lectures": [_lecture_out(lecture) for lecture in found.lectures.in_course_order()],
     }
+
+
+@router.post("/createcourse", response={201: CourseCreatedOut}, summary="Create a course with its poster")
+def createcourse(request: HttpRequest) -> Any:
+    """For staff who may add courses. Multipart: title, description, category (name or slug), `file` (the poster);
+    also promise, level, price in rupees, status, createdBy (the instructor's e-mail). A course without lectures is
+    a draft."""
+    if not request.user.has_perm("courses.add_course"):
+        raise ApiError(403, "Only staff who may add courses can do this.")
+    form = CourseApiForm(_course_fields(request), _course_files(request), user=request.user)
+    try:
+        created = create_course(request.user, form) if form.is_valid() else None
+    except ValidationError:
+        created = None  # said at the field
+    if created is None:
+        raise ApiError(400, "Please correct the marked fields.", _named_as_sent(form.errors))
+    return 201, {"message": "Course created. You can add lectures now.", "course": _course_out(created)}
+
+
+# The predecessor's names for two of the form's fields.
+SENT_AS = {"poster": "file", "instructor_email": "createdBy"}
+
+
+def _course_fields(request: HttpRequest) -> dict[str, str]:
+    fields = request.POST.dict()
+    return fields | {name: fields[sent] for name, sent in SENT_AS.items() if sent in fields}
+
+
+def _course_files(request: HttpRequest) -> dict[str, Any]:
+    return {name: request.FILES[sent] for name, sent in SENT_AS.items() if sent in request.FILES}
+
+
+def _named_as_sent(errors: Any) -> dict[str, list[str]]:
+    return {SENT_AS.get(name, name): list(texts) for name, texts in errors.items()}
 
 
 def _course_out(course: Course) -> dict[str, Any]:

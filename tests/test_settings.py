@@ -119,7 +119,9 @@ def production(tmp_path_factory):
     variables = PRODUCTION | storage | {"DATA_DIR": str(folder), "PROXY_COUNT": "1"}
     environment = clean_environment(**variables)
     manage("migrate", environment=environment)
-    manage("collectstatic", "--noinput", environment=environment)
+    # The admin's and the API documentation's files are large, and no page here links them.
+    ignored = [f"--ignore={folder}" for folder in ("admin", "ninja", "django_htmx", "import_export")]
+    manage("collectstatic", "--noinput", *ignored, environment=environment)
     with gunicorn(folder, environment, port) as url:
         yield url
 

@@ -1,8 +1,12 @@
 """The catalogue in JSON."""
 
+import io
+import logging
 import uuid
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
 
 from courses.models import Course
 
@@ -72,3 +76,58 @@ def test_a_page_takes_few_queries(client, course, make_course, django_assert_max
         make_course(f"Knots {number}")
     with django_assert_max_num_queries(3):
         client.get("/api/v1/courses?keyword=knots")
+
+
+def poster() -> SimpleUploadedFile:
+    file = io.BytesIO()
+    Image.new("RGB", (640, 360), "teal").save(file, "PNG")
+    return SimpleUploadedFile("poster.png", file.getvalue(), "image/png")
+
+
+@pytest.fixture
+def fields(course) -> dict:
+    """What the predecessor sends; `course` brings the category."""
+    return {"title": "Splicing rope", "description": "Eye splice and back splice, slowly.", "category": "Sailing"}
+
+
+def test_creating_a_course_works(client, client_of, stella, fields, caplog):
+    caplog.set_level(logging.INFO, "coursebundler.events")
+    response = client_of(stella).post("/api/v1/createcourse", fields | {"file": poster()})
+    assert response.status_code == 201
+    course = Course.objects.get(title="Splicing rope")
+    assert response.json()["course"]["id"] == str(course.pk)
+    assert (course.status, course.instructor, course.price_paise) == ("draft", stella, 0)
+    assert "course_created" in caplog.messages
+    assert client.get(response.json()["course"]["poster"]).status_code == 200
+
+
+def test_creating_a_course_needs_permission(client, client_of, alice, fields):
+    assert client.post("/api/v1/createcourse", fields | {"file": poster()}).status_code == 401
+    assert client_of(alice).post("/api/v1/createcourse", fields | {"file": poster()}).status_code == 403
+    assert not Course.objects.filter(title="Splicing rope").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", ""),
+        ("title", "abc"),
+        ("title", "x" * 81),
+        ("title", "with\x00nul"),
+        ("description", "too short"),
+        ("category", "Nothing"),
+        ("createdBy", "nobody@example.org"),
+        ("price", "-1"),
+        ("price", "1.234"),
+        ("price", "NaN"),
+        ("status", "secret"),
+        ("level", "wizard"),
+        ("file", "not a file"),
+        ("file", SimpleUploadedFile("poster.png", b"MZ not an image", "image/png")),
+    ],
+)
+def test_creating_a_course_names_the_wrong_field(client_of, stella, fields, field, value):
+    response = client_of(stella).post("/api/v1/createcourse", fields | {"file": poster()} | {field: value})
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == [field]
+    assert Course.objects.count() == 1

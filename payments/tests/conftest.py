@@ -49,13 +49,9 @@ class Sandbox:
 
 
 def start_sandbox(folder: Path, *options: str, port: int = 0) -> tuple[subprocess.Popen[str], Sandbox]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "payments.sandbox", "--port", str(port), "--data", str(folder / "sandbox.sqlite3")]
-        + ["--quiet", *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    data = str(folder / "sandbox.sqlite3")
+    command = [sys.executable, "-m", "payments.sandbox", "--port", str(port), "--data", data, "--quiet", *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603  our own module
     assert process.stdout is not None
     line = process.stdout.readline()
     assert "no money moves" in line, line

@@ -6,7 +6,13 @@ const REPORT_EVERY_MS = 10_000;
 const RELOAD_EVERY_MS = 60_000;
 const RANGES_A_REPORT = 200; // The server takes no more at once.
 
-let position = Number(video.dataset.resume); // Seconds; where playing goes on after a (re)load.
+// Seconds; where playing goes on after a (re)load. "Back" shows an old copy of the page; this tab knows better.
+let position = Number(video.dataset.resume);
+try {
+  position = Math.max(position, Number(sessionStorage.getItem(progressUrl)));
+} catch {
+  // Storage is switched off.
+}
 let playing = null; // [from, to] in seconds: the stretch that is being watched now.
 
 // --- Notes below the picture ---
@@ -29,6 +35,7 @@ const read = (url) => {
 };
 const keep = (url, ranges) => {
   try {
+    if (url === progressUrl) sessionStorage.setItem(url, position);
     if (ranges.length) localStorage.setItem(prefix + url, JSON.stringify(ranges));
     else localStorage.removeItem(prefix + url);
   } catch {
@@ -77,10 +84,14 @@ const post = async (url, at, ranges) => {
 
 let reported = position;
 let isReporting = false;
-const report = async () => {
+const hasNews = () => {
   collect();
-  if (isReporting || !progressUrl || (!unsent.length && position === reported)) return;
+  if (!progressUrl || (!unsent.length && position === reported)) return false;
   keep(progressUrl, unsent);
+  return true;
+};
+const report = async () => {
+  if (!hasNews() || isReporting) return;
   isReporting = true;
   const [at, batch] = [position, unsent.splice(0, RANGES_A_REPORT)];
   const answer = await post(progressUrl, at, batch);
@@ -92,15 +103,17 @@ const report = async () => {
 };
 
 /** The page may be gone in a moment: a beacon still arrives. What it carries stays kept, sending it twice is harmless. */
+let lastBeacon = "";
 const reportAndLeave = () => {
-  collect();
-  if (!progressUrl || (!unsent.length && position === reported)) return;
-  keep(progressUrl, unsent);
+  if (!hasNews()) return;
+  const ranges = JSON.stringify(unsent.slice(0, RANGES_A_REPORT));
   const form = new FormData();
   form.set("csrfmiddlewaretoken", token);
   form.set("position", Math.floor(position));
-  form.set("ranges", JSON.stringify(unsent.slice(0, RANGES_A_REPORT)));
-  navigator.sendBeacon(progressUrl, form);
+  form.set("ranges", ranges);
+  // A page that is left is first hidden, then gone: one beacon is enough.
+  if (lastBeacon !== ranges + position) navigator.sendBeacon(progressUrl, form);
+  lastBeacon = ranges + position;
 };
 
 /** Other lectures' reports that never arrived. */

@@ -58,7 +58,13 @@ def test_there_is_one_way_in(client, stella):
 
 
 def test_a_user_can_be_added(client_of, client, stella):
-    data = {"email": "New@Example.org", "name": "New", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    data = {
+        "email": "New@Example.org",
+        "name": "New",
+        "usable_password": "true",
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+    }
     response = client_of(stella).post(f"{USERS}add/", data)
     assert response.status_code == 302, response.context["adminform"].errors
     user = User.objects.get(email="new@example.org")
@@ -101,7 +107,9 @@ def test_a_password_can_be_set(client_of, stella, alice):
 def test_an_export_holds_no_password(client_of, stella, alice):
     client = client_of(stella)
     assert client.get(f"{USERS}export/").status_code == 200
-    response = client.post(f"{USERS}export/", {"format": "0", "resource": "0", "userresource_id": "on", "userresource_email": "on"})
+    response = client.post(
+        f"{USERS}export/", {"format": "0", "resource": "0", "userresource_id": "on", "userresource_email": "on"}
+    )
     text = response.content.decode()
     assert "alice@example.org" in text
     assert alice.password not in text
@@ -171,13 +179,17 @@ def test_only_administrators_hand_out_rights(client_of, helper, alice, stella):
 def test_only_administrators_touch_administrators(client_of, helper, stella):
     client = client_of(helper)
     assert client.post(f"{USERS}{stella.pk}/change/", {"email": "x@y.org"}).status_code == 403
-    assert client.post(f"{USERS}{stella.pk}/password/", {"password1": PASSWORD, "password2": PASSWORD}).status_code == 403
+    assert (
+        client.post(f"{USERS}{stella.pk}/password/", {"password1": PASSWORD, "password2": PASSWORD}).status_code == 403
+    )
     assert client.post(f"{USERS}{stella.pk}/delete/", {"post": "yes"}).status_code == 403
     delete_selected(client, stella)
     assert User.objects.filter(pk=stella.pk, email="stella@example.org").exists()
 
 
-@pytest.mark.parametrize("path", ["auth/group/", "auth/group/add/", "account/emailaddress/", "account/emailaddress/add/"])
+@pytest.mark.parametrize(
+    "path", ["auth/group/", "auth/group/add/", "account/emailaddress/", "account/emailaddress/add/"]
+)
 def test_groups_and_addresses_have_their_pages(client_of, stella, path):
     assert client_of(stella).get(f"/admin/{path}").status_code == 200
 

@@ -25,7 +25,9 @@ def test_it_says_the_same_for_a_wrong_password_and_an_unknown_address(client, al
     assert wrong == unknown == {"__all__": ["The e-mail address or the password is not right."]}
 
 
-@pytest.mark.parametrize(("login", "password"), [("", ""), ("x" * 10000, "y"), ("a\x00@b.org", "y"), ("a@b.org", "\x00")])
+@pytest.mark.parametrize(
+    ("login", "password"), [("", ""), ("x" * 10000, "y"), ("a\x00@b.org", "y"), ("a@b.org", "\x00")]
+)
 def test_it_refuses_bad_input(client, db, login, password):
     response = log_in(client, login, password)
     assert response.status_code == 200
@@ -56,7 +58,8 @@ def test_it_goes_where_one_wanted_to_go(client, alice, settings, target):
 
 
 @pytest.mark.parametrize(
-    "target", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "http:///evil.example"]
+    "target",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "http:///evil.example"],
 )
 def test_it_does_not_lead_to_other_sites(client, alice, target):
     assert log_in(client, next=target)["Location"] == "/my/courses"

@@ -68,7 +68,14 @@ def test_an_instructor_changes_headline_and_bio(client_of, ida):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", ""), ("name", "n" * 81), ("name", "a\x00b"), ("headline", "h" * 121), ("bio", "b" * 5001), ("bio", "\x00")],
+    [
+        ("name", ""),
+        ("name", "n" * 81),
+        ("name", "a\x00b"),
+        ("headline", "h" * 121),
+        ("bio", "b" * 5001),
+        ("bio", "\x00"),
+    ],
 )
 def test_it_refuses_bad_input_at_the_field(client_of, ida, field, value):
     response = client_of(ida).post("/updateprofile", {"name": "Ida X", "headline": "h", "bio": "b"} | {field: value})
@@ -138,7 +145,12 @@ def test_the_photo_that_loses_a_race_is_removed(client_of, alice, monkeypatch, t
 
 @pytest.mark.parametrize(
     "files",
-    [{}, {"photo": SimpleUploadedFile("me.png", b"no picture")}, {"photo": SimpleUploadedFile("me.png", b"")}, {"photo": "text"}],
+    [
+        {},
+        {"photo": SimpleUploadedFile("me.png", b"no picture")},
+        {"photo": SimpleUploadedFile("me.png", b"")},
+        {"photo": "text"},
+    ],
 )
 def test_it_refuses_what_is_no_picture(client_of, alice, files):
     response = client_of(alice).post("/updateprofilepicture", files)

@@ -67,10 +67,7 @@ def test_it_answers_alike_for_a_taken_address_but_mails_something_else(alice):
         wrong = client.post("/verify", {"code": "BBBB-BBBB"})
         texts = [response.content for response in (page, wrong)]
         pages.append(
-            [
-                re.sub(rb'value="[^"]{64}"', b"token", text).replace(email.lower().encode(), b"address")
-                for text in texts
-            ]
+            [re.sub(rb'value="[^"]{64}"', b"token", text).replace(email.lower().encode(), b"address") for text in texts]
         )
     assert pages[0] == pages[1]
     assert User.objects.count() == 2
