@@ -68,7 +68,7 @@ def caches(database: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _sqlite(url: str) -> dict[str, Any]:
     config = environ.Env.db_url_config(url)
-    if not config["NAME"]:
+    if config["NAME"] in ("", ":memory:"):
         raise ImproperlyConfigured("DATABASE_URL names no file; for example sqlite:////srv/coursebundler/db.sqlite3")
     return config | {
         "CONN_MAX_AGE": 600,

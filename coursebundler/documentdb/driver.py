@@ -179,7 +179,7 @@ class Collection(collection.Collection[Document]):
 
     def update_many(self, filter: Any, update: Any, *args: Any, **kwargs: Any) -> Any:
         """Like pymongo's, and for the pipelines of the stock backend too. Sent as a single update if one row is meant."""
-        if isinstance(update, Sequence) and (rows := per_row_updates(list(update))):
+        if isinstance(update, Sequence) and (rows := per_row_updates(filter, list(update))):
             return self.bulk_write(update_statements(filter, rows), ordered=False, session=kwargs.get("session"))
         update = self._checked_update(filter, update, kwargs)
         send = super().update_one if names_one_row(filter) else super().update_many

@@ -6,7 +6,7 @@ Why: DocumentDB answers an update that is a pipeline with "Failed to parse updat
 used here for every level (https://docs.aws.amazon.com/documentdb/latest/devguide/mongo-apis.html, "Update operators").
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bson import Decimal128
@@ -75,41 +75,53 @@ def _clock(value: Any) -> tuple[str, Any] | None:
     return ("$currentDate", True) if value == "$$NOW" else None
 
 
-def per_row_updates(pipeline: list[dict[str, Any]]) -> dict[tuple[str, Any], dict[str, Any]] | None:
-    """bulk_update(): {(key column, key): {column: value}}; None if this is another kind of update.
+def per_row_updates(condition: Filter, pipeline: list[dict[str, Any]]) -> dict[Any, dict[str, Any]] | None:
+    """bulk_update(): {key: {column: value}}; None if this is another kind of update.
 
-    In: {column: {"$switch": {"branches": [{"case": {"$eq": ["$_id", key]}, "then": {"$literal": value}}, …]}}}.
+    In: {column: {"$switch": {"branches": [{"case": {"$eq": ["$_id", key]}, "then": {"$literal": value}}, …]}}}, under a
+    filter that names the same keys: rows without a branch would become NULL, so there must not be any.
     """
-    rows: dict[tuple[str, Any], dict[str, Any]] = {}
+    rows: dict[Any, dict[str, Any]] = {}
+    keys = set(_keys_in(condition))
     for column, value in _assignments(pipeline).items():
-        branches = value.get("$switch", {}).get("branches") if isinstance(value, Mapping) else None
-        for branch in branches or ():
-            row, constant = _row_of(branch["case"]), _constant(branch["then"])
-            if row is None or constant is None:
-                return None
-            rows.setdefault(row, {})[column] = constant[1]
-        if not branches:
+        switch = value.get("$switch") if isinstance(value, Mapping) else None
+        changes = _changes_by_key(switch) if switch else None
+        if changes is None or not keys or keys - set(changes):
             return None
+        for key, change in changes.items():
+            rows.setdefault(key, {})[column] = change
     return rows
 
 
-def _row_of(case: Any) -> tuple[str, Any] | None:
-    """{"$eq": ["$_id", key]} → ("_id", key)."""
-    if not isinstance(case, Mapping) or list(case) != ["$eq"]:
-        return None
-    field, key = case["$eq"]
-    constant = _constant(key)
-    if not (isinstance(field, str) and field.startswith("$")) or constant is None:
-        return None
-    return field[1:], constant[1]
+def _changes_by_key(switch: Mapping[str, Any]) -> dict[Any, Any] | None:
+    """{key: value} from branches that all ask for one key and give a constant."""
+    changes = {}
+    for branch in switch["branches"]:
+        case, constant = branch["case"], _constant(branch["then"])
+        if constant is None or list(case) != ["$eq"] or case["$eq"][0] != "$_id":
+            return None
+        key = _constant(case["$eq"][1])
+        if key is None:
+            return None
+        changes[key[1]] = constant[1]
+    return changes
 
 
-def update_statements(condition: Filter, rows: dict[tuple[str, Any], dict[str, Any]]) -> list[UpdateOne]:
+def _keys_in(condition: Filter) -> Sequence[Any]:
+    """The keys that a filter names by `_id in (…)`."""
+    for part in condition.get("$and", [condition]):
+        key = part.get("_id")
+        if isinstance(key, Mapping) and list(key) == ["$in"]:
+            return key["$in"]
+    return ()
+
+
+def update_statements(condition: Filter, rows: dict[Any, dict[str, Any]]) -> list[UpdateOne]:
     """One statement a row. The stock filter names all the keys: left out where it says nothing else."""
-    names_keys_only = list(condition) == ["_id"] and isinstance(condition["_id"], Mapping)
+    names_keys_only = list(condition) == ["_id"]
     return [
-        UpdateOne({column: key} if names_keys_only else {"$and": [dict(condition), {column: key}]}, {"$set": values})
-        for (column, key), values in rows.items()
+        UpdateOne({"_id": key} if names_keys_only else {"$and": [dict(condition), {"_id": key}]}, {"$set": values})
+        for key, values in rows.items()
     ]
 
 

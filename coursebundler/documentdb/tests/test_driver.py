@@ -46,7 +46,8 @@ PATHS = {
     "update_many, update": lambda c: c.update_many(FINE, {"$new": FINE}),
     "update_many, pipeline": lambda c: c.update_many(FINE, PIPELINE_UPDATE),
     "update_many of many rows, filter": lambda c: c.update_many(
-        BAD, [{"$set": {"a": {"$switch": {"branches": [{"case": {"$eq": ["$_id", "x"]}, "then": {"$literal": 1}}]}}}}]
+        {"$and": [BAD, {"_id": {"$in": ["x"]}}]},
+        [{"$set": {"a": {"$switch": {"branches": [{"case": {"$eq": ["$_id", "x"]}, "then": {"$literal": 1}}]}}}}],
     ),
     "replace_one, filter": lambda c: c.replace_one(BAD, FINE),
     "replace_one, document": lambda c: c.replace_one(FINE, {"$a": 1}),

@@ -73,23 +73,32 @@ def test_bulk_update_becomes_one_update_a_row():
             }
         }
     ]
-    rows = per_row_updates(pipeline)
-    assert rows == {("_id", "x"): {"a": 1, "b": Decimal(3)}, ("_id", "y"): {"a": 2}}
+    rows = per_row_updates({"_id": {"$in": ("x",)}}, pipeline)
+    assert rows == {"x": {"a": 1, "b": Decimal(3)}, "y": {"a": 2}}
     assert update_statements({"_id": {"$in": ("x", "y")}}, rows)[1] == UpdateOne({"_id": "y"}, {"$set": {"a": 2}})
     narrowed = {"$and": [{"_id": {"$in": ("x", "y")}}, {"status": "new"}]}
     assert update_statements(narrowed, rows)[1] == UpdateOne({"$and": [narrowed, {"_id": "y"}]}, {"$set": {"a": 2}})
 
 
+def switch(case, then, **more):
+    return {"$switch": {"branches": [{"case": case, "then": then}]} | more}
+
+
 @pytest.mark.parametrize(
-    "value",
+    ("condition", "value"),
     [
-        {"$literal": 1},
-        {"$switch": {"branches": [{"case": {"$gt": ["$_id", 1]}, "then": {"$literal": 1}}]}},
-        {"$switch": {"branches": [{"case": {"$eq": ["$_id", 1]}, "then": "$b"}]}},
+        ({"_id": {"$in": ["x"]}}, {"$literal": 1}),
+        ({"_id": {"$in": ["x"]}}, switch({"$gt": ["$_id", {"$literal": "x"}]}, {"$literal": 1})),
+        ({"_id": {"$in": ["x"]}}, switch({"$eq": ["$status", {"$literal": "x"}]}, {"$literal": 1})),
+        ({"_id": {"$in": ["x"]}}, switch({"$eq": ["$_id", "$other"]}, {"$literal": 1})),
+        ({"_id": {"$in": ["x"]}}, switch({"$eq": ["$_id", {"$literal": "x"}]}, "$b")),
+        # Rows without a branch of their own would become NULL.
+        ({"_id": {"$in": ["x", "y"]}}, switch({"$eq": ["$_id", {"$literal": "x"}]}, {"$literal": 1})),
+        ({}, switch({"$eq": ["$_id", {"$literal": "x"}]}, {"$literal": 1})),
     ],
 )
-def test_other_updates_are_not_taken_for_bulk_updates(value):
-    assert per_row_updates([{"$set": {"a": value}}]) is None
+def test_other_updates_are_not_taken_for_bulk_updates(condition, value):
+    assert per_row_updates(condition, [{"$set": {"a": value}}]) is None
 
 
 @pytest.mark.parametrize(
