@@ -59,7 +59,11 @@ class UUIDAutoField(models.AutoField):
             raise ValidationError("“%(value)s” is not a valid UUID.", "invalid", {"value": value}) from error
 
     def get_prep_value(self, value: Any) -> uuid.UUID | None:
-        return self.to_python(models.Field.get_prep_value(self, value))
+        """Raises ValueError for what is no key, as AutoField does: Django's own views turn that into a 404."""
+        try:
+            return self.to_python(models.Field.get_prep_value(self, value))
+        except ValidationError as error:
+            raise ValueError(f"Field {self.name!r} expected a UUID but got {value!r}.") from error
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         value = self.to_python(value)

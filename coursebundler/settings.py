@@ -208,7 +208,7 @@ RAZORPAY_TIMEOUT_SECONDS = env.float("RAZORPAY_TIMEOUT_SECONDS", default=4)
 
 # --- Mail ---
 # On a laptop mail is written to a folder and read at /dev/mail.
-EMAIL_CONFIG = env.email_url_config(required("EMAIL_URL", development=f"filemail://{DATA_DIR / 'mail'}"))
+EMAIL_CONFIG = env.email_url_config(required("EMAIL_URL", development=f"filemail:///{DATA_DIR / 'mail'}"))
 globals().update(**{key: value for key, value in EMAIL_CONFIG.items() if key != "OPTIONS"})
 DEFAULT_FROM_EMAIL = required("DEFAULT_FROM_EMAIL", development="CourseBundler <hello@localhost>")
 CONTACT_EMAIL = required("CONTACT_EMAIL", development="contact@localhost")

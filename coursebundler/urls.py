@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from coursebundler.api import api, api_not_found
 
@@ -15,6 +16,11 @@ urlpatterns = [
     path("", include("users.account_urls")),
     path("", include("users.urls")),
     path("", include("courses.urls")),
+    # The predecessor's admin pages, at Django's.
+    path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/dashboard", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/courses", RedirectView.as_view(pattern_name="admin:courses_course_changelist")),
+    path("admin/users", RedirectView.as_view(pattern_name="admin:users_user_changelist")),
     # After /admin/createcourse, which the admin would answer with 404.
     path("admin/", admin.site.urls),
     path("", include("payments.urls")),

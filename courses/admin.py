@@ -6,8 +6,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from import_export.admin import ExportMixin
 
+from coursebundler.exports import ExportMixin
 from coursebundler.formatting import rupees
 from courses.forms import CourseAdminForm, LectureAdminForm
 from courses.models import Category, Course, Grant, Lecture, Progress, Saved, Section

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.storage import storages
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from coursebundler.api import ApiError
 from courses import storage
@@ -115,7 +115,8 @@ def createcourse(request: HttpRequest) -> Any:
         created = None  # said at the field
     if created is None:
         raise ApiError(400, "Please correct the marked fields.", _named_as_sent(form.errors))
-    return 201, {"message": "Course created. You can add lectures now.", "course": _course_out(created)}
+    body = {"message": "Course created. You can add lectures now.", "course": _course_out(created)}
+    return Status(201, body)
 
 
 # The predecessor's names for two of the form's fields.

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
@@ -81,6 +82,13 @@ def create_course(creator: User, form: CourseForm) -> Course:
     return course
 
 
+def course_made_before(creator: User, new_id: UUID) -> Course | None:
+    """The course that this person's form with this id has made already; never another person's."""
+    made = Grant.objects.filter(user=creator, course_id=new_id, source_kind=Grant.Source.TEACHING, source_id=new_id)
+    grant = made.select_related("course").first()
+    return grant.course if grant else None
+
+
 def _lectures(forms: Iterable[LectureForm], claims: Claims) -> list[dict[str, Any]]:
     """The fields of each lecture, its files claimed."""
     return [
@@ -104,7 +112,7 @@ def _saved(creator: User, course: Course, sections: list[tuple[str, list[dict[st
             with atomic():
                 _insert(creator, course, sections)
         except IntegrityError:
-            if existing := Course.objects.filter(pk=course.pk).first():
+            if existing := course_made_before(creator, course.pk):
                 return existing  # the same form, sent twice at once
         else:
             return course

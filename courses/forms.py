@@ -7,6 +7,7 @@ again with errors, so that nothing has to be uploaded twice.
 
 import re
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -47,12 +48,9 @@ class UploadInput(forms.FileInput):
     def use_required_attribute(self, initial: Any) -> bool:
         return False  # the file input is empty when there is a token
 
-    def format_value(self, value: Any) -> str:
-        return value if isinstance(value, str) else ""
-
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
-        token = self.format_value(value)
+        token = value if isinstance(value, str) else ""
         upload = uploads.described(token)
         context["widget"] |= {"token": token if upload else "", "kind": self.kind, "upload": upload}
         return context
@@ -73,7 +71,9 @@ class UploadField(forms.Field):
         try:
             if isinstance(value, UploadedFile):
                 return uploads.receive(self.user, self.kind, value).token
-            return uploads.arrived(value, self.user, self.kind).token if value else ""
+            if value:
+                uploads.arrived(value, self.user, self.kind)
+            return value or ""
         except MediaUnavailable as error:
             raise ValidationError(
                 "The file store does not answer. Please try again in a moment.", "unavailable"
@@ -91,6 +91,8 @@ class UploadsForm(forms.BaseForm):
     """A form with UploadFields. `user` is given to the constructor or, for the admin's classes, set on the class."""
 
     user: User
+    data: Any  # a QueryDict, or the dict that the API makes
+    files: Any
 
     def __init__(self, *args: Any, user: User | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -121,11 +123,11 @@ class UploadsForm(forms.BaseForm):
         self.data[f"{self.add_prefix(name)}-token"] = token
 
 
-class LengthField(forms.CharField):
+class LengthField(forms.Field):
     """12:30 or 1:02:30, as seconds."""
 
     def to_python(self, value: Any) -> int | None:
-        text = super().to_python(value)
+        text = (value or "").strip()
         if not text:
             return None
         found = re.fullmatch(r"(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)", text)
@@ -180,7 +182,7 @@ class SectionForm(forms.Form):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        data = {"data": self.data, "files": self.files} if self.is_bound else {}
+        data: dict[str, Any] = {"data": self.data, "files": self.files} if self.is_bound else {}
         self.lectures = LectureFormSet(**data, prefix=f"{self.prefix}-lectures", form_kwargs={"user": user})
 
     def has_changed(self) -> bool:
@@ -242,11 +244,10 @@ class CourseForm(UploadsForm, forms.ModelForm):
         if not self.user.has_perm("courses.manage_any_course"):
             self.fields["instructor_email"].widget = forms.HiddenInput()
         self.fields["instructor_email"].initial = self.user.email
-        self.fields["status"].choices = [
-            (status.value, status.label) for status in (Course.Status.DRAFT, Course.Status.PUBLISHED)
-        ]
+        status: Any = self.fields["status"]
+        status.choices = [choice for choice in Course.Status.choices if choice[0] != Course.Status.ARCHIVED]
         has_sections = "sections-TOTAL_FORMS" in self.data
-        data = {"data": self.data, "files": self.files} if has_sections else {}
+        data: dict[str, Any] = {"data": self.data, "files": self.files} if has_sections else {}
         self.sections = SectionFormSet(**data, prefix="sections", form_kwargs={"user": self.user})
 
     def is_valid(self) -> bool:
@@ -255,6 +256,12 @@ class CourseForm(UploadsForm, forms.ModelForm):
 
     def filled_sections(self) -> list[SectionForm]:
         return [section for section in self.sections.forms if section.has_changed()] if self.sections.is_bound else []
+
+    def clean_new_id(self) -> UUID:
+        new_id = self.cleaned_data["new_id"] or uuid7()
+        if Course.objects.filter(pk=new_id).exists():
+            raise ValidationError("This form was sent before. Please open it anew for another course.", "used")
+        return new_id
 
     def clean_price(self) -> int:
         """In paise, exactly: the field has let no more than two decimal places through."""
@@ -283,10 +290,10 @@ class CourseForm(UploadsForm, forms.ModelForm):
         return any(section.filled_lectures() for section in self.filled_sections())
 
     def _post_clean(self) -> None:
-        super()._post_clean()
+        super()._post_clean()  # type: ignore[misc]  # where Django makes the instance; its stubs leave it out
         self.instance.price_paise = self.cleaned_data.get("price", 0)
         self.instance.instructor = self.cleaned_data.get("instructor_email", self.user)
-        self.instance.pk = self.cleaned_data.get("new_id") or uuid7()
+        self.instance.pk = self.cleaned_data.get("new_id", self.instance.pk)
 
 
 class CourseApiForm(CourseForm):

@@ -34,7 +34,7 @@ def record(user: "User", lecture: Lecture, *, position_seconds: int, ranges: Ran
         return {
             "position_seconds": max(progress.position_seconds, position),
             "watched_ranges": merged,
-            "watched_seconds": max(progress.watched_seconds, watched),
+            "watched_seconds": watched,
             "done_at": progress.done_at or (timezone.now() if is_done else None),
         }
 

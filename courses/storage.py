@@ -21,7 +21,7 @@ from django.core import signing
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
-from django.http import UnreadablePostError
+from django.http import HttpRequest, UnreadablePostError
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 
@@ -77,8 +77,8 @@ def read_range(key: str, start: int, length: int) -> bytes:
 
 def store(key: str, file: IO[bytes] | File, content_type: str) -> None:
     """Write the whole file under the key, over what was there."""
-    content = file if isinstance(file, File) else File(file)
-    content.content_type = content_type  # type: ignore[union-attr]  # django-storages sends it to S3
+    content: Any = file if isinstance(file, File) else File(file)
+    content.content_type = content_type  # django-storages sends it to S3
     with _store().errors(key):
         _alias(key).save(key, content)
 
@@ -207,7 +207,7 @@ class _Folder:
         token = signing.dumps({"key": key, "number": number, "length": length}, salt=PART_SALT)
         return reverse("courses:upload_part", args=[token])
 
-    def write_part(self, key: str, number: int, length: int, body: IO[bytes]) -> int:
+    def write_part(self, key: str, number: int, length: int, body: IO[bytes] | HttpRequest) -> int:
         """Stream `length` bytes of `body` into their place; return how many came. Only a whole part counts."""
         folder = self.parts(key)
         arrived, missing = folder / f"{number}-{length}", length
@@ -241,7 +241,7 @@ class _Folder:
         return len(old)
 
 
-def write_part(token: str, body: IO[bytes], content_length: int) -> bool:
+def write_part(token: str, body: IO[bytes] | HttpRequest, content_length: int) -> bool:
     """Take a part into the folder; False if the body is not exactly as long as was promised.
 
     Raises django.core.signing.BadSignature for an address that is not ours or has expired, FileNotFoundError after

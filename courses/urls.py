@@ -19,6 +19,7 @@ urlpatterns = [
     path(f"{LECTURE}/file", learning.lecture_file, name="lecture_file"),
     path(f"{LECTURE}/progress", learning.lecture_progress, name="lecture_progress"),
     path(f"{LECTURE}/done", learning.lecture_done, name="lecture_done"),
+    path("course/<uuid:course_id>", catalogue.course_by_id, name="course_by_id"),
     path("my/courses", learning.my_courses, name="my_courses"),
     path("my/saved", learning.saved_courses, name="saved_courses"),
     path("admin/createcourse", createcourse.createcourse, name="createcourse"),

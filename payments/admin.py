@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 from import_export import fields, resources
-from import_export.admin import ExportMixin
 
+from coursebundler.exports import ExportMixin
 from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
 from payments.confirmation import confirm_order

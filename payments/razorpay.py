@@ -119,15 +119,15 @@ def _is_signed(secret: str, message: bytes, signature: str) -> bool:
 class _Session(requests.Session):
     """Time-outs on every call, and our exceptions where the SDK would print or stumble over a page of HTML."""
 
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+    def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs |= {"timeout": settings.RAZORPAY_TIMEOUT_SECONDS, "allow_redirects": False}
         try:
             response = super().request(method, url, *args, **kwargs)
             body = response.json()
         except requests.RequestException as error:  # includes a body that is not JSON
-            raise GatewayUnavailable(f"{method!r} {url!r}: {type(error).__name__}") from error
+            raise GatewayUnavailable(f"{method} {url!r}: {type(error).__name__}") from error
         if response.status_code == 429 or response.status_code >= 500 or not isinstance(body, dict):
-            raise GatewayUnavailable(f"{method!r} {url!r}: HTTP {response.status_code}")
+            raise GatewayUnavailable(f"{method} {url!r}: HTTP {response.status_code}")
         return response
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+import coursebundler.urls  # noqa: F401  the routes are added to the API there
 from coursebundler.api import api
 
 
@@ -56,8 +57,8 @@ def pages() -> list[Page]:
 
 def calls() -> list[Call]:
     found = [
-        Call(method, f"{prefix}{path}", not operation.auth_callbacks)
-        for prefix, router in api._routers
+        Call(method, f"{router.prefix}{path}", not operation.auth_callbacks)
+        for router in api._get_bound_routers()
         for path, view in router.path_operations.items()
         for operation in view.operations
         for method in operation.methods

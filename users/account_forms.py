@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.account import forms as allauth
 from django import forms
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
@@ -58,8 +59,9 @@ class SignupForm(allauth.SignupForm):
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """Store the account, or answer in the same way if the address is taken, also if it was taken just now."""
+        # Slow on purpose: so before the transaction, and for a taken address as well, or one could measure which are.
+        self.password_hash = make_password(self.cleaned_data["password1"])
         if self.account_already_exists:
-            User().set_password(self.cleaned_data["password1"])  # As long as a real registration takes.
             return super().try_save(request)
         try:
             with atomic():

@@ -11,10 +11,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from import_export.admin import ExportMixin
 from import_export.resources import ModelResource
 
 from coursebundler.db import atomic
+from coursebundler.exports import ExportMixin
 from users.models import User
 
 LAST_ADMINISTRATOR = "This would leave the site without an administrator. Make somebody else one first."
@@ -125,8 +125,6 @@ class UserAdmin(ExportMixin, DjangoUserAdmin):
     @admin.action(permissions=["delete"], description="Delete selected users")
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         """In place of the action of the same name that the admin brings."""
-        if not request.user.is_superuser:
-            queryset = queryset.exclude(is_superuser=True)
         try:
             with atomic():
                 return delete_selected(self, request, queryset)

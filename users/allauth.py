@@ -42,8 +42,11 @@ class AccountAdapter(DefaultAccountAdapter):
         return email
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
-        user.name = form.cleaned_data["name"]
-        return super().save_user(request, user, form, commit)
+        """Store what users.account_forms.SignupForm holds; it has hashed the password already."""
+        user.email, user.name = form.cleaned_data["email"], form.cleaned_data["name"]
+        user.password = form.password_hash
+        user.save()
+        return user
 
     def set_password(self, user: User, password: str) -> None:
         user.set_password(password)

@@ -62,7 +62,7 @@ def verify_email(request: HttpRequest) -> HttpResponse:
     refuse_cross_site(request)
     body = read_body(request, "code")
     stage = LoginStageController.enter(request, LoginStageKey.VERIFY_EMAIL.value)
-    process = EmailVerificationProcess.resume(request) if stage else None
+    process = EmailVerificationProcess.resume(request)
     if stage is None or process is None:
         raise ApiError(400, "No code is expected here. Register, or log in to get a new one.")
     form = ConfirmEmailVerificationCodeForm(body, code=process.code, user=process.user, email=process.email)

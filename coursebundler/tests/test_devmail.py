@@ -1,10 +1,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.mail import EmailMultiAlternatives, get_connection
+
+from coursebundler import settings as settings_module
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +84,11 @@ def test_it_shows_the_mails_of_allauth(client, db):
     client.post("/register", {"name": "Nora", "email": "nora@example.org", "password1": "correct horse battery"})
     assert b"/dev/mail" in client.get("/verify").content
     assert "is your code" in client.get("/dev/mail").content.decode()
+
+
+def test_mail_is_kept_with_all_other_data():
+    """Wherever the site is started from."""
+    assert Path(settings_module.EMAIL_FILE_PATH) == settings_module.DATA_DIR / "mail"
 
 
 PRODUCTION = {

@@ -35,11 +35,14 @@ def variant(key: str, width: int) -> Image.Image:
     return picture
 
 
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
 def png_of(width: int, height: int) -> io.BytesIO:
     """A few bytes that say they are a picture of this size."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
-    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + chunk)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))))
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])

@@ -83,7 +83,7 @@ def test_no_object_is_made_public_by_an_acl():
     ],
 )
 def test_it_refuses_a_wrong_url_with_a_sentence(url, says):
-    with pytest.raises(ImproperlyConfigured, match="docs/media.md") as error:
+    with pytest.raises(ImproperlyConfigured, match=r"docs/media\.md") as error:
         media_settings(url, url_seconds=60)
     assert says in str(error.value)
 
@@ -100,5 +100,5 @@ def test_it_refuses_a_wrong_url_with_a_sentence(url, says):
     ],
 )
 def test_it_refuses_wrong_options(more):
-    with pytest.raises(ImproperlyConfigured, match="docs/media.md"):
+    with pytest.raises(ImproperlyConfigured, match=r"docs/media\.md"):
         media_settings("s3://my-media?region=us-east-1", **{"url_seconds": 60} | more)

@@ -71,6 +71,21 @@ def test_it_knows_no_file_where_there_is_none(client_of, alice, course, lectures
     assert client_of(alice).get(f"{lectures[1].get_absolute_url()}/file").status_code == 404
 
 
+def test_captions_that_vanished_are_not_there(client_of, alice, course, lecture, grant):
+    lecture.captions_key = "private/captions/gone.vtt"
+    lecture.save()
+    grant(alice, course)
+    assert client_of(alice).get(f"{lecture.get_absolute_url()}/captions.vtt").status_code == 404
+
+
+def test_captions_wait_for_a_store_that_does_not_answer(client_of, alice, course, lecture, grant, folder, stored_files):
+    grant(alice, course)
+    captions = folder / "private" / "captions" / "1.vtt"
+    captions.unlink()
+    captions.mkdir()  # what cannot be read as a file, whoever asks
+    assert client_of(alice).get(f"{lecture.get_absolute_url()}/captions.vtt").status_code == 503
+
+
 def test_a_grant_of_the_whole_catalogue_opens_every_course(alice, course, make_course, grant):
     other = make_course("Reading the sky")
     grant(alice, None)

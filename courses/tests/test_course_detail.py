@@ -98,3 +98,9 @@ def test_a_draft_is_not_given_away(client_of, alice, make_course):
     course = make_course(price_paise=0, status="draft")
     assert client_of(alice).post(f"{course.get_absolute_url()}/enrol").status_code == 404
     assert not Grant.objects.exists()
+
+
+def test_the_predecessor_s_address_leads_here(client, course):
+    assert client.get(f"/course/{course.pk}").url == course.get_absolute_url()
+    Course.objects.update(status="draft")
+    assert client.get(f"/course/{course.pk}").status_code == 404

@@ -80,6 +80,13 @@ def test_ninety_percent_is_done(report, alice):
     assert progress_of(alice).done_at == done_at
 
 
+def test_a_lecture_without_length_is_done_only_when_said_so(report, lecture, alice):
+    lecture.duration_seconds = 0
+    lecture.save()
+    assert report(5, [[0, 5]]).json()["is_done"] is False
+    assert progress_of(alice).watched_seconds == 0
+
+
 def test_it_cuts_off_what_lies_beyond_the_end(report, alice):
     report(5000, [[50, 5000], [6000, 7000]])
     progress = progress_of(alice)

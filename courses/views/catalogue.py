@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Page, Paginator
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from courses.access import Access, explain_access
@@ -70,6 +71,13 @@ def course_detail(request: HttpRequest, slug: str) -> HttpResponse:
             **learning_context(request, course, lectures, access),
         },
     )
+
+
+@require_safe
+@login_not_required
+def course_by_id(request: HttpRequest, course_id: UUID) -> HttpResponse:
+    """The predecessor's address of a course."""
+    return redirect(get_object_or_404(Course.objects.published(), pk=course_id), permanent=True)
 
 
 def find_courses(query: str, category: str, sort: str, page: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from courses.creation import create_course
+from courses.creation import course_made_before, create_course
 from courses.forms import CourseForm
 from courses.models import Course
 
@@ -30,14 +30,14 @@ def _course_of_same_form(form: CourseForm) -> Course | None:
         new_id = form.fields["new_id"].clean(form.data.get("new_id"))
     except ValidationError:
         return None
-    return Course.objects.filter(pk=new_id).first() if new_id else None
+    return course_made_before(form.user, new_id) if new_id else None
 
 
 def _created(request: HttpRequest, form: CourseForm) -> Course | None:
     if not form.is_valid():
         return None
     try:
-        course = create_course(request.user, form)
+        course = create_course(form.user, form)
     except ValidationError:
         return None  # said at the field
     messages.success(request, f"“{course.title}” was created.")

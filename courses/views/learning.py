@@ -1,6 +1,7 @@
 """Studying: a lecture with its media, progress, and the lists of one's own courses."""
 
 import json
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,8 @@ from courses.progress import TooManyWriters, course_progress, mark_done, record
 from courses.progress_form import ProgressForm
 from courses.views.catalogue import learning_context, page_of, sections_of
 
+logger = logging.getLogger(__name__)
+
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -36,7 +39,7 @@ def get_lecture(request: HttpRequest, slug: str, lecture_id: UUID) -> tuple[Lect
 
 def locked(request: HttpRequest, lecture: Lecture, access: Access) -> HttpResponse:
     context = {"course": lecture.course, "lecture": lecture, "access": access}
-    return render(request, "courses/lecture_locked.html", context, status=403)
+    return render(request, "courses/lecture_detail_locked.html", context, status=403)
 
 
 @require_safe
@@ -113,7 +116,13 @@ def lecture_captions(request: HttpRequest, slug: str, lecture_id: UUID) -> HttpR
         return HttpResponse(access.explanation, status=403, content_type="text/plain; charset=utf-8")
     if not lecture.captions_key:
         raise Http404("This lecture has no captions.")
-    return HttpResponse(storage.read(lecture.captions_key), content_type="text/vtt; charset=utf-8")
+    try:
+        return HttpResponse(storage.read(lecture.captions_key), content_type="text/vtt; charset=utf-8")
+    except FileNotFoundError as error:
+        logger.error("The captions of lecture %s have vanished.", lecture.pk)
+        raise Http404("The captions are not there.") from error
+    except storage.MediaUnavailable:
+        return HttpResponse("The captions cannot be read at the moment.", status=503, content_type="text/plain")
 
 
 @require_POST

@@ -7,6 +7,7 @@ Both views are public: the signature of a private address is the authority, and 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -83,7 +84,7 @@ def _file_response(request: HttpRequest, path: Path) -> HttpResponseBase:
     if request.method == "HEAD":
         return HttpResponse(headers=headers)
     body = _chunks(path, first, after - first)
-    response = StreamingHttpResponse(body, status=206 if span else 200, headers=headers)
+    response: Any = StreamingHttpResponse(body, status=206 if span else 200, headers=headers)
     return get_conditional_response(request, etag, modified, response) or response
 
 

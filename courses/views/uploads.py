@@ -6,7 +6,7 @@
 import functools
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.contrib.auth.decorators import login_not_required, permission_required
 from django.core import signing
@@ -42,7 +42,7 @@ def upload_view(view: Callable[[HttpRequest, dict[str, Any]], JsonResponse]) -> 
 def upload_start(request: HttpRequest, sent: dict[str, Any]) -> JsonResponse:
     """{kind, name, size, type} → 201 {token, part_size, part_count}; the token stands for the file from then on."""
     kind, name, size = sent.get("kind"), sent.get("name"), sent.get("size")
-    if kind not in uploads.KINDS or not isinstance(name, str) or type(size) is not int:
+    if not isinstance(kind, str) or not isinstance(name, str) or not _is_whole(size) or kind not in uploads.KINDS:
         raise ValidationError("Please choose a file.")
     upload = uploads.start(request.user, kind, name, size, str(sent.get("type") or ""))
     answer = {"token": upload.token, "part_size": storage.PART_SIZE, "part_count": upload.part_count}
@@ -100,8 +100,12 @@ def _upload(request: HttpRequest, sent: dict[str, Any]) -> uploads.Upload:
     return uploads.opened(str(sent.get("token") or ""), request.user)
 
 
+def _is_whole(number: Any) -> TypeGuard[int]:
+    return type(number) is int  # True and False are integers too, for isinstance
+
+
 def _is_part(upload: uploads.Upload, number: Any) -> bool:
-    return type(number) is int and 1 <= number <= upload.part_count
+    return _is_whole(number) and 1 <= number <= upload.part_count
 
 
 def _json_object(request: HttpRequest) -> dict[str, Any]:

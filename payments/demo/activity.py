@@ -7,11 +7,13 @@ from functools import cache
 
 from django.utils import timezone
 
-from courses.models import Course, Grant
+from courses.models import Course, Grant, Lecture
 from payments.demo.past import Past
 from payments.demo.people import STUDENT, STUDENTS
 from payments.demo.texts import COURSES
 from users.models import User
+
+Curriculum = tuple[Course, list[Lecture]]
 
 
 @dataclass(frozen=True)
@@ -68,50 +70,56 @@ def create_activity() -> int:
     """
     emails = [person.email for person in STUDENTS]
     begun = set(Grant.objects.filter(user__email__in=emails).values_list("user_id", flat=True))
-    waiting = User.objects.filter(email__in=emails).exclude(pk__in=begun)
-    courses = {course.slug: course for course in Course.objects.filter(slug__in=[text.slug for text in COURSES])}
+    waiting = list(User.objects.filter(email__in=emails).exclude(pk__in=begun))
+    courses = _curricula() if waiting else {}
     for user in waiting:
         _live(user, ASHA if user.email == STUDENT else _some_life(user.email), courses)
     return len(waiting)
 
 
+def _curricula() -> dict[str, Curriculum]:
+    courses = Course.objects.filter(slug__in=[text.slug for text in COURSES])
+    return {course.slug: (course, list(course.lectures.in_course_order())) for course in courses}
+
+
 @cache
-def _prices() -> dict[str, int]:
-    return {text.slug: text.price_rupees for text in COURSES if text.status != "draft"}
+def _slugs(*statuses: str) -> list[str]:
+    return sorted(text.slug for text in COURSES if text.status in statuses)
 
 
 def _some_life(email: str) -> Life:
     """The same for the same address, however often it is asked for."""
     dice = random.Random(email)  # noqa: S311  nothing secret hangs on it
-    slugs = dice.sample(sorted(_prices()), dice.randint(3, 6))
+    slugs = dice.sample(_slugs("published", "archived"), dice.randint(3, 6))
     number = dice.randint(1, len(slugs) - 1)
     taken = tuple(
         Taken(slug, dice.randint(2, 30) * 3, dice.choice((0, 15, 40, 70, 100)), dice.choice(("upi", "upi", "card")))
         for slug in slugs[:number]
     )
-    others = [slug for slug in slugs[number:] if _prices()[slug]]
-    return Life(taken, tuple(_some_try(dice, slug) for slug in others[:2]), tuple(slugs[number:]))
+    others = [slug for slug in slugs[number:] if slug in _slugs("published")]
+    return Life(taken, tuple(_some_try(dice, slug) for slug in others[:2]), tuple(others))
 
 
 def _some_try(dice: random.Random, slug: str) -> Tried:
-    reasons = dice.choice(((), (NO_ANSWER,), (DECLINED,), (DECLINED, NO_ANSWER)))
+    reasons = dice.choice(((), (), (NO_ANSWER,), (DECLINED, NO_ANSWER)))
     return Tried(slug, dice.randint(1, 25), reasons, is_cancelled=dice.random() < 0.4)
 
 
-def _live(user: User, life: Life, courses: dict[str, Course]) -> None:
+def _live(user: User, life: Life, courses: dict[str, Curriculum]) -> None:
     past = Past()
     for taken in life.taken:
-        course = courses[taken.slug]
-        at = max(_moment(taken.days_ago, user.email, taken.slug), course.published_at + timedelta(hours=5))
+        course, lectures = courses[taken.slug]
+        since = course.published_at or course.created_at
+        at = max(_moment(taken.days_ago, user.email, taken.slug), since + timedelta(hours=5))
         past.take(user, course, at, taken.method)
-        past.watch(user, course, list(course.lectures.in_course_order()), taken.done_percent, at)
+        past.watch(user, course, lectures, taken.done_percent, at)
     for tried in life.tried:
-        course, at = courses[tried.slug], _moment(tried.days_ago, user.email, tried.slug)
+        course, at = courses[tried.slug][0], _moment(tried.days_ago, user.email, tried.slug)
         past.try_to_buy(
             user, course, at, [(METHODS[reason], reason) for reason in tried.reasons], is_cancelled=tried.is_cancelled
         )
     for number, slug in enumerate(life.saved):
-        past.keep(user, courses[slug], _moment(2 + number, user.email, slug))
+        past.keep(user, courses[slug][0], _moment(2 + number, user.email, slug))
     past.store()
 
 

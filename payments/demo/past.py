@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from django.utils import timezone
@@ -20,7 +22,7 @@ def store_rows(*tables: Sequence[Model]) -> None:
     with atomic():
         for rows in tables:
             if rows:
-                QuerySet(type(rows[0])).bulk_create(rows)
+                QuerySet[Any](type(rows[0])).bulk_create(rows)
 
 
 class Past:
@@ -49,7 +51,12 @@ class Past:
     def try_to_buy(
         self, user: User, course: Course, at: datetime, failures: Sequence[tuple[str, str]] = (), *, is_cancelled: bool
     ) -> None:
-        """An order that was not paid; `failures` are the attempts, as pairs of method and reason."""
+        """An order that was not paid; `failures` are the attempts, as pairs of method and reason.
+
+        Nothing for a free course: there is no order without an amount.
+        """
+        if course.is_free:
+            return
         line = self._order(user, course, at, Order.Status.CANCELLED if is_cancelled else Order.Status.CREATED)
         for attempt, (method, reason) in enumerate(failures):
             self._pay(line.order, at + timedelta(minutes=3 * attempt), Payment.Entry.FAILED, method, reason)
@@ -61,7 +68,7 @@ class Past:
         done = len(lectures) * done_percent // 100
         days = max((timezone.now() - since).days - 1, 0)
         for number, lecture in enumerate(lectures[: done + 1] if done_percent else []):
-            at = since + timedelta(days=days * number / len(lectures), minutes=6 + 7 * number)
+            at = since + timedelta(days=days * number / (done + 1), minutes=6 + 7 * number)
             self._watch_one(user, course, lecture, min(at, timezone.now()), is_done=number < done)
 
     def keep(self, user: User, course: Course, at: datetime) -> None:
@@ -99,7 +106,7 @@ class Past:
         payment.gateway_payment_id = f"pay_demo{payment.pk.hex[-14:]}"
         self.payments.append(payment)
 
-    def _grant(self, user: User, course: Course, at: datetime, source: str, source_id: object) -> None:
+    def _grant(self, user: User, course: Course, at: datetime, source: str, source_id: UUID) -> None:
         self.grants.append(
             Grant(user=user, course=course, source_kind=source, source_id=source_id, starts_at=at, created_at=at)
         )

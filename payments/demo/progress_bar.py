@@ -1,15 +1,25 @@
 """A progress bar in plain text, for a terminal and for a log."""
 
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Protocol, Self
 
 WIDTH = 30
+
+
+class Stream(Protocol):
+    """What the bar needs of sys.stderr, or of Django's wrapper around it."""
+
+    def write(self, words: str, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+    def isatty(self) -> bool: ...
 
 
 class ProgressBar:
     """Use as a context manager and call `advance`. On a terminal one line grows; elsewhere each quarter is a line."""
 
-    def __init__(self, label: str, total: int, stream: TextIO) -> None:
+    def __init__(self, label: str, total: int, stream: Stream) -> None:
         self.label, self.total, self.stream = label, total, stream
         self.done = 0
         self.shown = -1

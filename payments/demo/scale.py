@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TextIO
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from courses.models import CatalogueRevision, Category, Course, Grant, Lecture, SearchToken, Section
 from payments.demo import assets
+from payments.demo.activity import Curriculum
 from payments.demo.catalogue import category_of
 from payments.demo.past import Past, store_rows
-from payments.demo.progress_bar import ProgressBar
+from payments.demo.progress_bar import ProgressBar, Stream
 from payments.demo.texts import CATEGORIES, COURSES
 from users.models import User
 
@@ -45,23 +46,26 @@ LECTURES = ("What it is for", "The smallest example", "A closer look", "When it 
 PRICES_RUPEES = (0, 299, 499, 799, 999, 1299, 1499, 1999, 2499, 2999, 3999, 4999)
 
 
-def create_scale(courses: int, stream: TextIO) -> None:
+def create_scale(courses: int, stream: Stream) -> None:
     """Courses number 1 to `courses` and ten times as many students, with a bar for each on `stream`. Safe to repeat."""
     numbers = range(1, courses + 1)
     models = [_model_of(category) for category in CATEGORIES]
-    _in_chunks("Courses", numbers, COURSES_AT_ONCE, lambda chunk: _create_courses(chunk, models), stream)
-    CatalogueRevision.bump()
+    if _in_chunks("Courses", numbers, COURSES_AT_ONCE, lambda chunk: _create_courses(chunk, models), stream):
+        CatalogueRevision.bump()
     curricula = _curricula(courses)
     students = range(1, courses * STUDENTS_PER_COURSE + 1)
     _in_chunks("Students", students, STUDENTS_AT_ONCE, lambda chunk: _create_students(chunk, curricula), stream)
 
 
-def _in_chunks(label: str, numbers: range, size: int, create: Callable[[range], None], stream: TextIO) -> None:
+def _in_chunks(label: str, numbers: range, size: int, create: Callable[[range], int], stream: Stream) -> int:
+    """How many were made, of the ones that `create` was asked for."""
+    made = 0
     with ProgressBar(label, len(numbers), stream) as bar:
         for start in range(0, len(numbers), size):
             chunk = numbers[start : start + size]
-            create(chunk)
+            made += create(chunk)
             bar.advance(len(chunk))
+    return made
 
 
 # --- Courses ---
@@ -98,9 +102,11 @@ def _slug(number: int) -> str:
     return f"generated-course-{number:04}"
 
 
-def _create_courses(numbers: range, models: list[_Model]) -> None:
+def _create_courses(numbers: range, models: list[_Model]) -> int:
     held = set(Course.objects.filter(slug__in=[_slug(number) for number in numbers]).values_list("slug", flat=True))
-    courses, sections, lectures = [], [], []
+    courses: list[Course] = []
+    sections: list[Section] = []
+    lectures: list[Lecture] = []
     for number in numbers:
         if _slug(number) not in held:
             dice = random.Random(number)  # noqa: S311  nothing secret hangs on it
@@ -114,6 +120,7 @@ def _create_courses(numbers: range, models: list[_Model]) -> None:
         for course in courses
     ]
     store_rows(courses, sections, lectures, words, grants)
+    return len(courses)
 
 
 def _course(number: int, model: _Model, dice: random.Random) -> Course:
@@ -166,14 +173,14 @@ def _lecture(section: Section, position: int, title: str, video: tuple[str, str,
 
 # --- Students ---
 
-Curriculum = tuple[Course, list[Lecture]]
-
 
 def _curricula(courses: int) -> list[Curriculum]:
     """The generated courses there are, cheapest columns only, each with its lectures in order."""
     slugs = {_slug(number) for number in range(1, courses + 1)}
     rows = Course.objects.filter(slug__startswith="generated-course-").order_by("slug")
-    by_id = {course.pk: (course, []) for course in rows.defer("description", "outcomes") if course.slug in slugs}
+    by_id: dict[Any, Curriculum] = {
+        course.pk: (course, []) for course in rows.defer("description", "outcomes") if course.slug in slugs
+    }
     lectures = Lecture.objects.filter(course__slug__startswith="generated-course-").in_course_order()
     for lecture in lectures.defer("text"):
         if lecture.course_id in by_id:
@@ -185,7 +192,7 @@ def _email(number: int) -> str:
     return f"generated.student.{number:05}@example.org"
 
 
-def _create_students(numbers: range, curricula: list[Curriculum]) -> None:
+def _create_students(numbers: range, curricula: list[Curriculum]) -> int:
     """Students who are not there yet, each with what they bought and watched, in one transaction."""
     emails = [_email(number) for number in numbers]
     held = set(User.objects.filter(email__in=emails).values_list("email", flat=True))
@@ -195,6 +202,7 @@ def _create_students(numbers: range, curricula: list[Curriculum]) -> None:
             users.append(_student(number, curricula, past))
     addresses = [EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users]
     past.store(users, addresses)
+    return len(users)
 
 
 def _student(number: int, curricula: list[Curriculum], past: Past) -> User:
@@ -204,13 +212,12 @@ def _student(number: int, curricula: list[Curriculum], past: Past) -> User:
     user = User(email=_email(number), name=f"Student {number}", password=make_password(None), date_joined=joined_at)
     chosen = dice.sample(curricula, min(dice.randint(1, 4), len(curricula)))
     for course, lectures in chosen[:2]:
-        since = max(joined_at, course.published_at)
+        since = max(joined_at, course.published_at or course.created_at)
         at = since + (timezone.now() - since) * dice.random()
         past.take(user, course, at, dice.choice(("upi", "card", "netbanking")))
-        past.watch(user, course, lectures, dice.choice((0, 10, 30, 60, 100)), at)
+        past.watch(user, course, lectures, dice.choice((0, 0, 10, 10, 30, 60, 100)), at)
     for course, _ in chosen[2:3]:
         past.keep(user, course, joined_at)
     for course, _ in chosen[3:]:
-        if not course.is_free:
-            past.try_to_buy(user, course, joined_at, is_cancelled=dice.random() < 0.5)
+        past.try_to_buy(user, course, joined_at, is_cancelled=dice.random() < 0.5)
     return user

@@ -72,7 +72,7 @@ class Order(UUIDModel):
     """Created unpaid; `payments.confirmation.mark_paid` alone makes it paid, and nothing makes it unpaid again."""
 
     class Status(models.TextChoices):
-        CREATED = "created", "Waiting for payment"
+        CREATED = "created", "Unpaid"
         PAID = "paid", "Paid"
         CANCELLED = "cancelled", "Cancelled"
 
@@ -80,7 +80,7 @@ class Order(UUIDModel):
     number = models.CharField(max_length=10, unique=True, default=make_number, editable=False)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.CREATED)
     product_key = models.CharField(
-        max_length=60, help_text="What is bought, e.g. course:<id>; a user has one unpaid order for it at most."
+        max_length=60, help_text="Kind and id of what is bought; a user has one unpaid order for it at most."
     )
     amount_paise = models.PositiveIntegerField()
     currency = models.CharField(max_length=3, default="INR")

@@ -160,4 +160,4 @@ class _Handler(WSGIRequestHandler):
 
 def serve(gateway: Gateway, host: str, port: int) -> WSGIServer:
     """A server that is bound and ready; port 0 takes any free one. Call `serve_forever` on it."""
-    return make_server(host, port, Application(gateway), _ThreadingServer, _Handler)  # type: ignore[arg-type]
+    return make_server(host, port, Application(gateway), _ThreadingServer, _Handler)

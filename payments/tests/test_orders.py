@@ -29,7 +29,7 @@ def returned(order):
 def test_it_lists_ones_own_orders(client_of, alice, bob, order):
     page = client_of(alice).get(reverse("payments:order_list")).text
     assert order.number in page
-    assert "Waiting for payment" in page
+    assert "Unpaid" in page
     assert "You have not bought anything yet" in client_of(bob).get(reverse("payments:order_list")).text
 
 

@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -345,6 +346,19 @@ def test_webhooks_can_be_doubled_delayed_and_lost(shop, start):
     assert len({headers["X-Razorpay-Event-Id"] for headers, _ in shop.events}) == 1
     deliveries = sandbox.api("GET", "/sandbox/deliveries").json()
     assert deliveries[0]["attempts"] == 0, "lost on the way"
+
+
+@pytest.mark.slow
+def test_webhooks_wait_for_a_shop_that_is_closed(start):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/hook"
+    sandbox = start(url)
+    order = sandbox.api("POST", "/v1/orders", ORDER).json()
+    sandbox.api("POST", "/sandbox/payments", {"order_id": order["id"], "kind": "fail"})
+    deadline = time.monotonic() + 5
+    while not (delivery := sandbox.api("GET", "/sandbox/deliveries").json()[0])["attempts"]:
+        assert time.monotonic() < deadline
+    assert delivery["is_waiting"]
 
 
 def refusal_to_start(*options: str, **variables: str) -> str:

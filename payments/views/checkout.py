@@ -3,7 +3,7 @@
 import logging
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -14,12 +14,13 @@ from payments import razorpay
 from payments.checkout import open_at_gateway
 from payments.models import Order, OrderLine
 from payments.razorpay import GatewayError
+from users.requests import UserRequest
 
 logger = logging.getLogger(__name__)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def checkout(request: HttpRequest, slug: str) -> HttpResponse:
+def checkout(request: UserRequest, slug: str) -> HttpResponse:
     """GET shows what is bought. POST opens the order and shows the form that leads to the gateway; safe to repeat."""
     course = get_object_or_404(Course.objects.published().select_related("instructor"), slug=slug)
     if explain_access(request.user, course).is_allowed:
@@ -36,19 +37,19 @@ def checkout(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _summary(
-    request: HttpRequest, course: Course, lines: list[OrderLine], *, has_new_price: bool = False
+    request: UserRequest, course: Course, lines: list[OrderLine], *, has_new_price: bool = False
 ) -> HttpResponse:
     total_paise = sum(line.amount_paise for line in lines)
     context = {"course": course, "lines": lines, "total_paise": total_paise, "has_new_price": has_new_price}
     return render(request, "payments/checkout.html", context, status=409 if has_new_price else 200)
 
 
-def _pay(request: HttpRequest, order: Order, course: Course) -> HttpResponse:
+def _pay(request: UserRequest, order: Order, course: Course) -> HttpResponse:
     try:
         open_at_gateway(order)
     except GatewayError as error:
         logger.error("Order %s cannot be opened at the gateway: %s", order.pk, error)
-        return render(request, "payments/gateway_down.html", {"order": order, "course": course}, status=503)
+        return render(request, "payments/checkout_gateway_down.html", {"order": order, "course": course}, status=503)
     if order.status != Order.Status.CREATED:
         return redirect(order)
     fields = razorpay.checkout_fields(
@@ -58,5 +59,7 @@ def _pay(request: HttpRequest, order: Order, course: Course) -> HttpResponse:
         cancel_url=request.build_absolute_uri(order.get_absolute_url()),
     )
     return render(
-        request, "payments/pay.html", {"order": order, "gateway_url": razorpay.checkout_url(), "fields": fields}
+        request,
+        "payments/checkout_pay.html",
+        {"order": order, "gateway_url": razorpay.checkout_url(), "fields": fields},
     )

@@ -4,7 +4,7 @@ import logging
 import uuid
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -12,19 +12,20 @@ from courses.views.catalogue import page_of
 from payments.checkout import confirm_now_and_then
 from payments.models import Order
 from payments.razorpay import GatewayError
+from users.requests import UserRequest
 
 logger = logging.getLogger(__name__)
 
 
 @require_safe
-def order_list(request: HttpRequest) -> HttpResponse:
+def order_list(request: UserRequest) -> HttpResponse:
     orders = Order.objects.filter(user=request.user)
     page = page_of(orders, request.GET.get("page", "1"), orders.count())
     return render(request, "payments/order_list.html", {"page": page})
 
 
 @require_safe
-def order_detail(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+def order_detail(request: UserRequest, order_id: uuid.UUID) -> HttpResponse:
     order = get_object_or_404(Order, pk=order_id, user=request.user)
     _confirm_while_waiting(order)
     return render(
@@ -33,7 +34,7 @@ def order_detail(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
 
 
 @require_safe
-def order_status(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+def order_status(request: UserRequest, order_id: uuid.UUID) -> HttpResponse:
     """The piece of the order page that says how it stands; the page asks for it while we are confirming."""
     order = get_object_or_404(Order, pk=order_id, user=request.user)
     _confirm_while_waiting(order)
@@ -41,7 +42,7 @@ def order_status(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def order_check(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+def order_check(request: UserRequest, order_id: uuid.UUID) -> HttpResponse:
     """“Check my payment”: ask the gateway now. Safe to press any number of times."""
     order = get_object_or_404(Order, pk=order_id, user=request.user)
     try:

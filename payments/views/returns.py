@@ -17,6 +17,7 @@ from payments.checkout import confirm_now_and_then
 from payments.confirmation import confirm_payment
 from payments.models import Order, Payment
 from payments.razorpay import GatewayError, verify_return_signature
+from users.requests import UserRequest
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def _returned_with_failure(metadata: str) -> HttpResponse:
         confirm_now_and_then(order, every_seconds=2)
     except GatewayError as error:
         logger.warning("The failed payment of order %s is not recorded yet: %s", order.pk, error)
-    return SeeOther(f"{reverse('payments:payment_fail')}?{urlencode({'order': order.pk})}")
+    return SeeOther(f"{reverse('payments:payment_fail')}?{urlencode({'order': str(order.pk)})}")
 
 
 def _order_id_in(metadata: str) -> str:
@@ -72,7 +73,7 @@ def _order_id_in(metadata: str) -> str:
 
 
 @require_safe
-def payment_success(request: HttpRequest) -> HttpResponse:
+def payment_success(request: UserRequest) -> HttpResponse:
     """What we know of the payment `?reference=`, for the person who made it; 404 for everybody else."""
     reference = request.GET.get("reference", "")
     mine = Payment.objects.filter(order__user=request.user, gateway_payment_id=reference).select_related("order")
@@ -82,7 +83,7 @@ def payment_success(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def payment_fail(request: HttpRequest) -> HttpResponse:
+def payment_fail(request: UserRequest) -> HttpResponse:
     """What became of the order `?order=`, for its owner; without one of theirs, only what to do next."""
     try:
         order_id = uuid.UUID(request.GET.get("order", ""))

@@ -157,7 +157,7 @@ let reloadedAt = -RELOAD_EVERY_MS;
 let wasPlaying = false;
 video.addEventListener("play", () => (wasPlaying = true));
 video.addEventListener("pause", () => (wasPlaying = Boolean(video.error) && wasPlaying));
-video.addEventListener("error", () => {
+const reloadInTime = () => {
   const wait = Math.max(0, reloadedAt + RELOAD_EVERY_MS - performance.now());
   if (wait) say("The video cannot be loaded. Trying again in a minute.");
   setTimeout(() => {
@@ -166,7 +166,9 @@ video.addEventListener("error", () => {
     video.load();
     if (wasPlaying) video.play().catch(() => {});
   }, wait);
-});
+};
+video.addEventListener("error", reloadInTime);
+if (video.error) reloadInTime(); // It failed before this file was here.
 
 if (progressUrl) {
   setInterval(report, REPORT_EVERY_MS);

@@ -176,7 +176,8 @@ def test_only_administrators_hand_out_rights(client_of, helper, alice, stella):
     assert (alice.name, alice.is_staff, alice.is_superuser) == ("Alicia", False, False)
 
 
-def test_only_administrators_touch_administrators(client_of, helper, stella):
+def test_only_administrators_touch_administrators(client_of, helper, stella, alice):
+    User.objects.filter(pk=alice.pk).update(is_superuser=True)  # Nobody is the last one here.
     client = client_of(helper)
     assert client.post(f"{USERS}{stella.pk}/change/", {"email": "x@y.org"}).status_code == 403
     assert (

@@ -120,6 +120,15 @@ def test_verifying_needs_the_session_that_asked(client):
     assert post(Client(), "/verifyemail", {"code": code_in(mail.outbox[0])}).status_code == 400
 
 
+def test_verifying_is_for_logging_in_and_not_for_another_address(client_of, alice):
+    client = client_of(alice)
+    client.post("/confirmpassword", {"password": PASSWORD})
+    client.post("/email", {"action_add": "", "email": "alice@new.example"})
+    assert post(client, "/verifyemail", {"code": code_in(mail.outbox[0])}).status_code == 400
+    alice.refresh_from_db()
+    assert alice.email == "alice@example.org"
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("code", [None, "", 5, "\x00", "x" * 100000])
 def test_verifying_refuses_bad_input(client, code):
@@ -167,6 +176,7 @@ def test_logging_in_unverified_sends_a_code(client, alice):
     alice.emailaddress_set.update(verified=False)
     response = post(client, "/login", {"email": "alice@example.org", "password": PASSWORD})
     assert response.status_code == 403
+    assert "We sent you a code" in response.json()["message"]
     assert "access_token" not in response.json()
     assert client.get("/api/v1/me").status_code == 401
     assert post(client, "/verifyemail", {"code": code_in(mail.outbox[0])}).status_code == 200

@@ -10,8 +10,8 @@ PADDLE = CourseText(
     title="A paddle game in an afternoon",
     promise="Write a complete little game in plain JavaScript, and understand every line of it.",
     description="""
-A ball, a paddle, a wall of bricks. Ninety lines, no engine, nothing to install. It is the smallest thing that is really
-a game, and every larger one has the same heart: a loop that asks, moves and draws.
+A ball, a paddle, a wall of bricks. A hundred lines, no engine, nothing to install. It is the smallest thing that is
+really a game, and every larger one has the same heart: a loop that asks, moves and draws.
 
 Free, because everybody should have made a game once.
 """,
@@ -34,7 +34,7 @@ Free, because everybody should have made a game once.
             download(
                 "The finished game",
                 "paddle-game.zip",
-                "Unpack and open `index.html`. Play it first, then take it apart: ninety lines, each with a reason.",
+                "Unpack and open `index.html`. Play it first, then take it apart: a hundred lines, each with a reason.",
             ),
         ),
         section(

@@ -43,6 +43,8 @@ class Command(BaseCommand):
         elif verbosity:
             self.stdout.write("The demonstration school is complete; nothing was changed.")
         if scale:
+            # A bar is neither an error, to be printed in red, nor a line of its own with each step.
+            self.stderr.style_func, self.stderr.ending = None, ""
             create_scale(scale, self.stderr)
 
 
