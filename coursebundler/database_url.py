@@ -18,13 +18,15 @@ CA_FILE = Path(__file__).parent / "documentdb" / "ca-us-east-1-us-west-2.pem"
 LEVELS = ("5.0", "8.0", "8.0.1", "8.0.2")
 # What DocumentDB and MongoDB both have; the guard then keeps a site on MongoDB fit to move.
 LEVEL_OF_MONGODB = "8.0.2"
-SERVER_SELECTION_MILLISECONDS = 2000
+# Health checks have two seconds in all.
+SERVER_SELECTION_MILLISECONDS = 1500
 CONNECT_MILLISECONDS = 2000
 EXAMPLE = "documentdb://user:password@host:27017/name?engine=8.0.2"
 
 OPTION_TYPES: dict[str, type] = {
     "authSource": str,
     "authMechanism": str,
+    "connectTimeoutMS": int,
     "directConnection": bool,
     "maxPoolSize": int,
     "readPreference": str,

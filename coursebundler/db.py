@@ -45,10 +45,18 @@ def run_in_transaction(function: Callable[[], Result]) -> Result:
             with atomic():
                 return function()
         except DatabaseError as error:
-            if attempt == ATTEMPTS or not is_transient(error) or connections[DEFAULT_DB_ALIAS].in_atomic_block:
+            if attempt == ATTEMPTS or not is_transient(error) or _is_in_transaction():
                 raise
         time.sleep(pause_seconds(attempt))
     raise AssertionError("unreachable")
+
+
+def _is_in_transaction() -> bool:
+    """An outer transaction is lost as a whole, so it is the outer one that has to start over."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    # On DocumentDB the other attribute only says that Django believes itself in a block.
+    is_mongodb = connection.vendor == "mongodb"
+    return bool(connection.in_atomic_block_mongo if is_mongodb else connection.in_atomic_block)
 
 
 def pause_seconds(attempt: int) -> float:

@@ -28,7 +28,9 @@ class DocumentDBServer:
         self.start()
 
     def url(self, engine: str, name: str = "coursebundler") -> str:
-        return f"documentdb://127.0.0.1:{self.port}/{name}?engine={engine}&tls=false&replicaSet=secantus"
+        """Patient where a site is not: the machine that runs the tests may be busy with much else."""
+        patience = "connectTimeoutMS=30000&serverSelectionTimeoutMS=30000"
+        return f"documentdb://127.0.0.1:{self.port}/{name}?engine={engine}&tls=false&replicaSet=secantus&{patience}"
 
     def start(self) -> None:
         """Start, or start again on the same data, and wait until it listens."""

@@ -4,12 +4,13 @@ import os
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django_mongodb_backend import base
 from django_mongodb_backend.utils import OperationDebugWrapper
 from pymongo.errors import PyMongoError
 
 from coursebundler.documentdb.driver import Client, Collection
+from coursebundler.documentdb.errors import as_django_error
 from coursebundler.documentdb.features import DatabaseFeatures
 from coursebundler.documentdb.indexes import partial_filters
 from coursebundler.documentdb.operations import DatabaseOperations
@@ -59,7 +60,7 @@ class DatabaseWrapper(TransactionMixin, base.DatabaseWrapper):
             super().connect()
         except PyMongoError as error:
             self.connection = None
-            raise OperationalError("The database does not answer.") from error
+            raise as_django_error(error) from error
 
     def get_collection(self, name: str, **kwargs: Any) -> Any:
         collection = Collection(self.database, name, **kwargs)

@@ -8,13 +8,10 @@ from django.db import NotSupportedError
 from django.db.models import Model, UniqueConstraint
 from django.db.models.constants import OnConflict
 from django_mongodb_backend import compiler
-from django_mongodb_backend.compiler import (
-    SQLAggregateCompiler,
-    SQLDeleteCompiler,
-    SQLUpdateCompiler,
-)
-from django_mongodb_backend.query import wrap_database_errors
+from django_mongodb_backend.query import MongoQuery
 from pymongo import UpdateOne
+
+from coursebundler.documentdb.errors import with_django_errors
 
 __all__ = [
     "SQLAggregateCompiler",
@@ -25,24 +22,45 @@ __all__ = [
 ]
 
 
+class GuardedQuery(MongoQuery):
+    """The stock query, whose wrapper of exceptions knows duplicate keys only; __wrapped__ is what it wraps."""
+
+    delete = with_django_errors(MongoQuery.delete.__wrapped__)
+    get_cursor = with_django_errors(MongoQuery.get_cursor.__wrapped__)
+
+
 class SQLCompiler(compiler.SQLCompiler):
+    query_class = GuardedQuery
+
     def cursor_iter(self, cursor: Any, chunk_size: int, columns: Any) -> Iterator[Any]:
         """The stock one lets pymongo's exceptions out when the connection is lost between two batches of rows."""
         chunks = super().cursor_iter(cursor, chunk_size, columns)
-        fetch = wrap_database_errors(lambda: next(chunks, None))
+        fetch = with_django_errors(lambda: next(chunks, None))
         while (chunk := fetch()) is not None:
             yield chunk
 
 
+class SQLDeleteCompiler(compiler.SQLDeleteCompiler):
+    query_class = GuardedQuery
+
+
+class SQLUpdateCompiler(compiler.SQLUpdateCompiler):
+    update = with_django_errors(compiler.SQLUpdateCompiler.update.__wrapped__)
+
+
+class SQLAggregateCompiler(compiler.SQLAggregateCompiler):
+    query_class = GuardedQuery
+
+
 class SQLInsertCompiler(compiler.SQLInsertCompiler):
-    @wrap_database_errors
+    @with_django_errors
     def insert(self, docs: list[dict[str, Any]], returning_fields: Any = None) -> list[Any]:
         """bulk_create(ignore_conflicts=True) becomes one upsert a row: nothing fails, so a transaction around it lives.
 
         The row is looked for by the model's one unique constraint; with more than one there is no such upsert.
         """
         if self.query.on_conflict != OnConflict.IGNORE:
-            return super().insert(docs, returning_fields)
+            return compiler.SQLInsertCompiler.insert.__wrapped__(self, docs, returning_fields)
         upserts = [
             UpdateOne(
                 {column: doc[column] for column in self._unique_columns},

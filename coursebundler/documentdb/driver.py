@@ -14,7 +14,7 @@ from pymongo.operations import DeleteMany, DeleteOne, IndexModel, InsertOne, Rep
 
 from coursebundler.documentdb import guard
 from coursebundler.documentdb.rewrite import Plan, Planner
-from coursebundler.documentdb.rewrite.empty import row_for_no_rows
+from coursebundler.documentdb.rewrite.empty import row_for_no_rows, rows_of_constants
 from coursebundler.documentdb.rewrite.shape import fill
 from coursebundler.documentdb.updates import names_one_row, per_row_updates, update_document, update_statements
 
@@ -112,6 +112,8 @@ class Collection(collection.Collection[Document]):
         """Run a pipeline as the stock backend makes it. Two or more commands if it holds subqueries."""
         guard.check_options(kwargs, self.level)
         plan, values = self._prepare(list(pipeline), session)
+        if plan.constants is not None:
+            return Rows(rows_of_constants(fill(plan.constants, values)))
         cursor = super().aggregate(plan.fill(values), session, *args, **kwargs)
         if plan.for_no_rows is None and plan.default is None:
             return cursor

@@ -8,9 +8,10 @@ https://docs.aws.amazon.com/documentdb/latest/devguide/transactions.html
 import logging
 from typing import Any
 
-from django.db import DatabaseError
 from django_mongodb_backend import base
 from pymongo.errors import PyMongoError
+
+from coursebundler.documentdb.errors import as_django_error
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class TransactionMixin(base.DatabaseWrapper):
             try:
                 self._commit_session()
             except PyMongoError as error:
-                raise DatabaseError("The transaction was not committed.") from error
+                raise as_django_error(error) from error
             finally:
                 self._end_session()
         self.run_and_clear_commit_hooks()

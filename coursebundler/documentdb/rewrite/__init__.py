@@ -35,7 +35,8 @@ class Plan:
     """What to run for pipelines of one shape: `subqueries` first, then `stages`.
 
     `for_no_rows` are the stages that make the one row of an aggregate if nothing comes back, `default` is that row
-    where it is known; `clock` is the hole for the time of asking.
+    where it is known; `clock` is the hole for the time of asking. `constants` are the stages of a query without a
+    collection, which runs here.
     """
 
     stages: list[tuple[Stage, bool]]
@@ -43,6 +44,7 @@ class Plan:
     for_no_rows: list[Stage] | None
     default: Stage | None
     clock: Hole | None
+    constants: list[Stage] | None
     hole_count: int
 
     def fill(self, values: list[Any]) -> list[Stage]:
@@ -78,6 +80,8 @@ class Planner:
 
         stages, clock = time_of_asking(stages, new_hole)
         stages, subqueries = uncorrelated_subqueries_first(stages, new_hole)
+        if stages[:1] == [{"$facet": {"__null": []}}]:
+            return Plan([], subqueries, None, None, clock, stages[1:], hole_count + len(holes))
         stages, rest = total_without_facet(stages)
         stages, default = values_without_facet(stages)
         stages = rewrite_stages(stages, self.level)
@@ -89,6 +93,7 @@ class Planner:
             rest,
             default,
             clock,
+            None,
             hole_count + len(holes),
         )
 

@@ -8,7 +8,7 @@ from django.db import NotSupportedError
 from coursebundler.documentdb.rewrite import Planner
 from coursebundler.documentdb.rewrite.aggregates import total_without_facet, values_without_facet
 from coursebundler.documentdb.rewrite.clock import time_of_asking
-from coursebundler.documentdb.rewrite.empty import evaluate, row_for_no_rows
+from coursebundler.documentdb.rewrite.empty import evaluate, evaluate_query, row_for_no_rows, rows_of_constants
 from coursebundler.documentdb.rewrite.expressions import rewrite_expression, rewrite_query
 from coursebundler.documentdb.rewrite.joins import (
     joined_condition_as_match,
@@ -239,10 +239,41 @@ class TestAggregates:
     def test_the_row_for_no_rows_is_computed_here(self, expression, expected):
         assert evaluate(expression, {}) == expected
 
-    @pytest.mark.parametrize("stages", [[{"$match": {"n": 1}}], [{"$project": {"a": {"$toUpper": "$n"}}}]])
+    @pytest.mark.parametrize("stages", [[{"$match": {"n": 1}}], [{"$project": {"a": {"$sqrt": "$n"}}}]])
     def test_what_it_cannot_compute_it_refuses(self, stages):
         with pytest.raises(NotSupportedError, match="Python"):
             row_for_no_rows(stages)
+
+
+class TestConstants:
+    @pytest.mark.parametrize(
+        ("condition", "expected"),
+        [
+            ({"$gt": [{"$literal": 5}, {"$literal": 0}]}, True),
+            ({"$gt": [{"$literal": 0}, {"$literal": 0}]}, False),
+            ({"$in": [{"$literal": "a"}, ("a", "b")]}, True),
+            ({"$or": [{"$eq": [{"$type": None}, "missing"]}, {"$eq": [None, None]}]}, True),
+            ({"$and": [{"$lt": [None, {"$literal": 1}]}, {"$not": {"$eq": [{"$literal": 1}, None]}}]}, True),
+            ({"$lte": [datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)]}, True),
+            ({"$eq": [{"$toLower": {"$literal": "A"}}, {"$literal": "a"}]}, True),
+            ({"$ne": [{"$literal": 1}, {"$literal": 1}]}, False),
+        ],
+    )
+    def test_constants_are_compared_here(self, condition, expected):
+        stages = [{"$match": {"$expr": condition}}, {"$project": {"_check": {"$literal": 1}}}]
+        assert rows_of_constants(stages) == ([{"_check": 1}] if expected else [])
+
+    def test_a_query_of_constants_sends_nothing(self):
+        plan, _ = Planner("5.0").plan("__null", [{"$facet": {"__null": []}}, {"$project": {"a": {"$literal": 1}}}])
+        assert plan.stages == []
+        assert plan.constants is not None
+
+    def test_joined_conditions(self):
+        yes, no = {"$expr": True}, {"$expr": False}
+        assert evaluate_query({"$and": [yes, {"$or": [no, yes]}, {"$nor": [no, no]}]})
+        assert not evaluate_query({"$nor": [no, yes]})
+        with pytest.raises(NotSupportedError, match="Python"):
+            evaluate_query({"a": 1})
 
 
 class TestSubqueries:
