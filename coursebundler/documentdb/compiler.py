@@ -7,6 +7,8 @@ from typing import Any
 from django.db import NotSupportedError
 from django.db.models import Model, UniqueConstraint
 from django.db.models.constants import OnConflict
+from django.db.models.sql import Query
+from django.db.models.sql.constants import MULTI
 from django_mongodb_backend import compiler
 from django_mongodb_backend.query import MongoQuery
 from pymongo import UpdateOne
@@ -43,9 +45,32 @@ class SQLCompiler(compiler.SQLCompiler):
 class SQLDeleteCompiler(compiler.SQLDeleteCompiler):
     query_class = GuardedQuery
 
+    def execute_sql(self, result_type: Any = MULTI) -> int:
+        """A delete across relations asks for the keys first; the stock one refuses it."""
+        if not self.single_alias:
+            keys = self._keys()
+            if not keys:
+                return 0
+            self.query = self.query.chain()
+            self.query.clear_where()
+            self.query.alias_refcount = {name: int(name == self.query.base_table) for name in self.query.alias_map}
+            self.query.add_filter("pk__in", keys)
+            self.__dict__.pop("single_alias", None)
+        return super().execute_sql(result_type)
+
+    def _keys(self) -> list[Any]:
+        query = self.query.chain(klass=Query)
+        query.clear_ordering(force=True)
+        query.add_fields([query.get_meta().pk.name])
+        return [row[0] for row in query.get_compiler(self.using).results_iter()]
+
 
 class SQLUpdateCompiler(compiler.SQLUpdateCompiler):
     update = with_django_errors(compiler.SQLUpdateCompiler.update.__wrapped__)
+
+    def check_query(self) -> None:
+        """The stock one refuses updates across relations; `update_can_self_select` makes Django ask for keys first."""
+        compiler.SQLCompiler.check_query(self)
 
 
 class SQLAggregateCompiler(compiler.SQLAggregateCompiler):

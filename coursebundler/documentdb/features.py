@@ -8,6 +8,8 @@ class DatabaseFeatures(features.DatabaseFeatures):
     minimum_database_version = (5, 0)
     # With the upserts of compiler.py.
     supports_ignore_conflicts = True
+    # An update across relations asks for the keys first.
+    update_can_self_select = False
     # Asking the server would send a command that no engine version has.
     supports_atlas_search = False
     is_mongodb_6_3 = False

@@ -114,6 +114,19 @@ class TestWriting:
         assert User.objects.filter(name__in=["Ada", "Ben"]).delete()[0] == 2
         assert names(User.objects.all()) == ["Cleo"]
 
+    def test_update_and_delete_across_relations(self, make_course):
+        make_course()
+        other = make_course("Other course")
+        lectures = Lecture.objects.filter(section__course__slug="other-course", section__position=0)
+        assert lectures.update(title="Changed") == 2
+        assert set(Lecture.objects.filter(title="Changed").values_list("course_id", flat=True)) == {other.pk}
+        assert Progress.objects.filter(lecture__course=other).delete()[0] == 0
+        Saved.objects.create(user=other.instructor, course=other)
+        assert Saved.objects.filter(course__category__slug="elsewhere").delete()[0] == 0
+        assert Saved.objects.filter(course__category__slug="sailing").delete()[0] == 1
+        assert SearchToken.objects.filter(course__slug="other-course")._raw_delete("default") > 0
+        assert SearchToken.objects.exists()
+
     def test_many_to_many(self, people):
         group = Group.objects.create(name="Editors")
         permission = Permission.objects.get(codename="manage_any_course")
