@@ -27,7 +27,7 @@ lint: dev
 format: dev
 	@$(IN_VENV) -m ruff check --fix --quiet . || true
 	@$(IN_VENV) -m ruff format .
-	@$(IN_VENV) -m djade --target-version 5.2 $$(git ls-files 'templates/*.html') || true
+	@$(VENV)/bin/djade --target-version 5.2 $$(git ls-files 'templates/*.html') || true
 
 bench: dev
 	@$(IN_VENV) -m bench

@@ -149,7 +149,7 @@ class API(NinjaAPI):
     def urls(self) -> Any:
         patterns, app_name, namespace = super().urls
         for pattern in patterns:
-            pattern.callback = _in_json(pattern.callback)
+            pattern.callback = _in_json(pattern.callback)  # type: ignore[arg-type]
         return patterns, app_name, namespace
 
 
@@ -222,7 +222,7 @@ def _on_bad_request(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 for _unreadable in (BadRequest, SuspiciousOperation, MultiPartParserError, UnreadablePostError):
-    api.add_exception_handler(_unreadable, _on_bad_request)
+    api.add_exception_handler(_unreadable, _on_bad_request)  # type: ignore[arg-type]
 
 
 @api.exception_handler(Exception)

@@ -70,14 +70,14 @@ def mail_list(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@csp_update({"frame-src": [SELF]})
+@csp_update({"frame-src": [SELF]})  # type: ignore[arg-type]
 def mail_detail(request: HttpRequest, file: str, index: int) -> HttpResponse:
     return render(request, "dev/mail_detail.html", {"mail": _mail_or_404(file, index)})
 
 
 @login_not_required
 @xframe_options_sameorigin
-@csp(
+@csp(  # type: ignore[arg-type]
     {
         "default-src": [NONE],
         "style-src": ["'unsafe-inline'"],

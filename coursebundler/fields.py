@@ -72,4 +72,4 @@ class UUIDAutoField(models.AutoField):
     @cached_property
     def validators(self) -> list[Any]:
         """Without AutoField's check of the integer range."""
-        return [*self.default_validators, *self._validators]
+        return [*self.default_validators, *self._validators]  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ def live(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when the database answers, else 503, and the load balancer sends traffic elsewhere."""
     try:
-        get_user_model().objects.values_list("pk").first()
+        get_user_model()._default_manager.values_list("pk").first()
     except DatabaseError:
         logger.exception("Not ready: the database does not answer.")
         return JsonResponse({"status": "unavailable"}, status=503)

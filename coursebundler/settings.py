@@ -26,7 +26,7 @@ def required(name: str, *, development: str) -> str:
     """The variable's value; `development` stands in for it only with DEBUG=true. Empty counts as missing."""
     value = env.str(name, default=development if DEBUG else "").strip()
     if not value:
-        raise ImproperlyConfigured(f"Set the {name} environment variable (see .env.example), or DEBUG=true on a laptop.")
+        raise ImproperlyConfigured(f"Set the {name} environment variable (.env.example), or DEBUG=true on a laptop.")
     return value
 
 
@@ -38,7 +38,8 @@ if DEBUG:
 # --- The site and who may reach it ---
 SECRET_KEY = required("SECRET_KEY", development="development-only-not-a-secret-development-only-not-a-secret")
 SITE_URL = required("SITE_URL", development=f"http://localhost:{env.str('PORT', default='8000')}").rstrip("/")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [urlsplit(SITE_URL).hostname])
+HOSTS_BY_DEFAULT = ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [urlsplit(SITE_URL).hostname]
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=HOSTS_BY_DEFAULT)
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 # How many proxies of ours stand in front (ALB 1, CloudFront and ALB 2); 0 trusts no forwarded header.
 PROXY_COUNT = env.int("PROXY_COUNT", default=0)
@@ -229,6 +230,7 @@ if not DEBUG:
     SECURE_HSTS_PRELOAD = True
 
 MEDIA_ORIGINS = MEDIA.origins
+RAZORPAY_HOSTS = ["https://*.razorpay.com"] if "razorpay.com" in RAZORPAY_BASE_URL else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -240,7 +242,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF, *MEDIA_ORIGINS],
         "manifest-src": [SELF],
         # The hosted payment page may be moved between hosts of Razorpay's by redirects, which Chromium checks as well.
-        "form-action": [SELF, RAZORPAY_BASE_URL, *(["https://*.razorpay.com"] if "razorpay.com" in RAZORPAY_BASE_URL else [])],
+        "form-action": [SELF, RAZORPAY_BASE_URL, *RAZORPAY_HOSTS],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
         "object-src": [NONE],
@@ -255,7 +257,13 @@ LOGGING = {
         "json": {"()": "coursebundler.logs.JsonFormatter"},
         "plain": {"format": "{levelname} {name}: {message}", "style": "{"},
     },
-    "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "plain" if DEBUG else "json"}},
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": "plain" if DEBUG else "json",
+        },
+    },
     "root": {"handlers": ["stdout"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {"django.server": {"handlers": [], "propagate": True}},
 }

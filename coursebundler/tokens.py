@@ -43,7 +43,7 @@ def user_of(token: str) -> Any | None:
         user_id = uuid.UUID(claims["sub"])
     except (jwt.InvalidTokenError, ValueError):
         return None
-    user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
+    user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first()  # type: ignore[misc]
     if user is None or not constant_time_compare(str(claims["pwd"]), _password_mark(user)):
         return None
     return user

@@ -57,9 +57,8 @@ def _refused_for(course: Course, grants: list[Grant], now: datetime) -> Access:
     if latest.starts_at > now:
         text = f"Your access begins on {date_format(latest.starts_at, 'j F Y')}."
         return _refused("not_started", text, "My courses", reverse("courses:my_courses"), latest)
-    return _refused(
-        "ended", f"Your access ended on {date_format(latest.ends_at, 'j F Y')}.", "See the course", page, latest
-    )
+    ended = date_format(latest.ends_at or now, "j F Y")
+    return _refused("ended", f"Your access ended on {ended}.", "See the course", page, latest)
 
 
 def _refused(reason: str, explanation: str, label: str, url: str, grant: Grant | None = None) -> Access:

@@ -19,7 +19,7 @@ class OwnCoursesMixin:
     course_path = "course__"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows = super().get_queryset(request)  # type: ignore[misc]
+        rows = super().get_queryset(request)
         if request.user.has_perm("courses.manage_any_course"):
             return rows
         return rows.filter(**{f"{self.course_path}instructor": request.user})
@@ -32,14 +32,14 @@ class OwnCoursesMixin:
                 kwargs["queryset"] = Section.objects.filter(course__instructor=request.user)
             elif db_field.name == "instructor":
                 kwargs["queryset"] = request.user.__class__.objects.filter(pk=request.user.pk)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 class UploadsMixin:
     """Tells the form, whose class is made anew for each request, who uploads."""
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        form = super().get_form(request, *args, **kwargs)  # type: ignore[misc]
+        form = super().get_form(request, *args, **kwargs)
         form.user = request.user
         return form
 

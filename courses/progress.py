@@ -75,6 +75,6 @@ def merge_ranges(ranges: Ranges) -> Ranges:
 
 def course_progress(user: "User", course: Course) -> tuple[set[Any], dict[Any, int]]:
     """The ids of the lectures done, and the position in each lecture begun. One query."""
-    rows = Progress.objects.filter(user=user, course=course).values_list("lecture_id", "position_seconds", "done_at")
-    rows = list(rows)
+    found = Progress.objects.filter(user=user, course=course)
+    rows = list(found.values_list("lecture_id", "position_seconds", "done_at"))
     return {lecture for lecture, _, done_at in rows if done_at}, {lecture: position for lecture, position, _ in rows}

@@ -35,8 +35,8 @@ UNREACHABLE = ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "R
 def python_version() -> str:
     """Of the virtual environment; empty if there is none, or if it does not start or has no pip."""
     try:
-        probe = [PYTHON, "-c", "import sys, importlib.util as i; i.find_spec('pip') or sys.exit(1); print(sys.version)"]
-        return subprocess.run(probe, check=True, capture_output=True, text=True).stdout
+        code = "import sys, importlib.util as i; i.find_spec('pip') or sys.exit(1); print(sys.version)"
+        return subprocess.run([str(PYTHON), "-c", code], check=True, capture_output=True, text=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return ""
 
@@ -61,7 +61,15 @@ def make_venv() -> None:
 
 
 def install(kind: str) -> None:
-    command = [PYTHON, "-m", "pip", "install", "--require-hashes", "--no-input", "--disable-pip-version-check"]
+    command: list[str | Path] = [
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
     with LOG.open("w") as log:
         done = subprocess.run(
             [*command, "--retries", "2", "-r", ROOT / "requirements" / f"{kind}.txt"],

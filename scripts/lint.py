@@ -25,29 +25,32 @@ PRODUCTION = {
 }
 
 
+def templates() -> list[str]:
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "templates/*.html"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    return [name for name in names if (ROOT / name).is_file()]
+
+
 def checks() -> list[tuple[str, list[str], dict[str, str]]]:
-    """Name, command after `python -m` or a script, and environment of each check."""
-    tracked = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "templates/*.html"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.split()  # fmt: skip
-    templates = [template for template in tracked if (ROOT / template).is_file()]
+    """Name, command and environment of each check."""
+    python = sys.executable
+    djade = str(Path(python).parent / "djade")
     return [
-        ("style (ruff check)", ["-m", "ruff", "check", "."], {}),
-        ("layout (ruff format)", ["-m", "ruff", "format", "--check", "."], {}),
-        ("templates (djade)", ["-m", "djade", "--check", "--target-version", "5.2", *templates], {}),
-        ("types (mypy)", ["-m", "mypy"], DEVELOPMENT),
-        ("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"], DEVELOPMENT),
-        ("deployment", ["manage.py", "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION),
+        ("style (ruff check)", [python, "-m", "ruff", "check", "."], {}),
+        ("layout (ruff format)", [python, "-m", "ruff", "format", "--check", "."], {}),
+        ("templates (djade)", [djade, "--check", "--target-version", "5.2", *templates()], {}),
+        ("types (mypy)", [python, "-m", "mypy"], DEVELOPMENT),
+        ("migrations", [python, "manage.py", "makemigrations", "--check", "--dry-run"], DEVELOPMENT),
+        ("deployment", [python, "manage.py", "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION),
     ]
 
 
 def main() -> None:
     failed = []
-    for name, arguments, environment in checks():
+    for name, command, environment in checks():
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, *arguments],
+            command,
             cwd=ROOT,
             env=os.environ | environment,
             stdout=subprocess.PIPE,

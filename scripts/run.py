@@ -117,7 +117,7 @@ def prepare(stamp: Path) -> None:
     except DatabaseError as error:
         sys.exit(f"The database at {settings.DATABASES['default']['NAME']} cannot be used: {error}.")
     seeding = stamp.with_name("seeding")
-    if seeding.exists() or not get_user_model().objects.exists():
+    if seeding.exists() or not get_user_model()._default_manager.exists():
         # Seeding that was interrupted is taken up again: the command can be repeated.
         seeding.touch()
         print("Seeding the demonstration school (once) …", flush=True)

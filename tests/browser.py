@@ -29,18 +29,21 @@ class Visitor:
         self.context = context
         self.page = context.new_page()
         self.said: list[str] = []
+        self.missing: list[str] = []
+        self.page.on("response", lambda response: self.missing.append(response.url) if response.status >= 400 else None)
         self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
 
     @property
     def complaints(self) -> list[str]:
         """What the console shows in red, a breach of the content security policy above all."""
-        return [line for line in self.said if line.startswith("error:") or "Content Security Policy" in line]
+        said = [line for line in self.said if "Failed to load resource" not in line]  # those are `missing`
+        return [line for line in said if line.startswith("error:") or "Content Security Policy" in line]
 
 
 @contextmanager
 def visiting(url: str, *, java_script: bool = True, **options: Any) -> Iterator[Visitor]:
-    """A browser at `url` while the block runs. Afterwards its console must be free of errors."""
+    """A browser at `url` while the block runs. It must find all it asks for, without errors in its console."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -50,3 +53,4 @@ def visiting(url: str, *, java_script: bool = True, **options: Any) -> Iterator[
         yield visitor
         browser.close()
     assert not visitor.complaints, visitor.complaints
+    assert not visitor.missing, visitor.missing

@@ -12,6 +12,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 
 from courses.models import Course, Lecture, Saved
+from tests.browser import ARGUMENTS, CHROMIUM
 from tests.source import ROOT
 
 CSS = ROOT / "static" / "css"
@@ -119,9 +120,7 @@ def chromium(live_server, user=None, **options: Any) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        )
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         context = browser.new_context(base_url=live_server.url, **options)
         if user:
             client = Client()

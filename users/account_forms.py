@@ -57,6 +57,8 @@ class SignupForm(allauth.SignupForm):
                 self.add_error("password1", error)
         return data
 
+    account_already_exists: bool  # set by allauth
+
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """Store the account, or answer in the same way if the address is taken, also if it was taken just now."""
         # Slow on purpose: so before the transaction, and for a taken address as well, or one could measure which are.

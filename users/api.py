@@ -158,6 +158,6 @@ def _require_valid(form: Form, rename: dict[str, str] | None = None) -> None:
     """Raises ApiError 400 with the form's errors under the names that the API gives its fields."""
     if not form.is_valid():
         errors: dict[str, list[str]] = {
-            (rename or {}).get(name, name): list(texts) for name, texts in form.errors.items()
+            (rename or {}).get(name, name): [str(text) for text in texts] for name, texts in form.errors.items()
         }
         raise ApiError(400, "Please correct the marked fields.", errors)

@@ -12,7 +12,7 @@ class OneLineField(forms.CharField):
     """Text without line breaks and repeated blanks, so that it may stand in the header of a mail."""
 
     def to_python(self, value: Any) -> str:
-        return " ".join(super().to_python(value).split())
+        return " ".join((super().to_python(value) or "").split())
 
 
 def name_field(**kwargs: Any) -> OneLineField:

@@ -215,7 +215,9 @@ class SearchToken(UUIDModel):
         held = set(cls.objects.filter(course=course).values_list("word", flat=True))
         if held - wanted:
             cls.objects.filter(course=course, word__in=held - wanted).delete()
-        cls.objects.bulk_create([cls(course=course, word=word) for word in wanted - held], ignore_conflicts=True)
+        SearchToken.objects.bulk_create(
+            [SearchToken(course=course, word=word) for word in wanted - held], ignore_conflicts=True
+        )
 
     @classmethod
     def course_ids_matching(cls, words: list[str]) -> list[Any]:

@@ -29,7 +29,9 @@ def test_a_course_held_twice_shows_once(client_of, alice, course, grant):
     assert listed(client_of(alice).get("/my/courses")) == ["Knots for sailors"]
 
 
-def test_last_studied_comes_first_with_its_percentage(client_of, alice, course, lectures, make_course, grant):
+def test_last_studied_comes_first_with_its_percentage(client_of, alice, bob, course, lectures, make_course, grant):
+    grant(bob, course)
+    client_of(bob).post(f"{lectures[2].get_absolute_url()}/done")
     grant(alice, make_course("Reading the sky"))
     grant(alice, course)
     client_of(alice).post(f"{lectures[1].get_absolute_url()}/done")

@@ -195,7 +195,9 @@ def test_it_finds_the_money_behind_a_reported_failure(sandbox, order, come_back)
     assert order.is_paid
 
 
-@pytest.mark.parametrize("metadata", ["", "{", "[]", "null", '{"order_id": 7}', '{"order_id": "x\\u0000"}', "[" * 9999])
+@pytest.mark.parametrize(
+    "metadata", ["", "{", "{}", "[]", "null", "7", '{"order_id": 7}', '{"order_id": "x\\u0000"}', "[" * 9999]
+)
 def test_it_survives_a_failure_without_an_order(come_back, db, metadata):
     response = come_back({"error[code]": "BAD_REQUEST_ERROR", "error[metadata]": metadata})
     assert response.status_code == 303

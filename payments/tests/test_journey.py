@@ -11,6 +11,7 @@ from django.urls import reverse
 from courses.models import Grant
 from payments.models import Order, Payment, WebhookEvent
 from payments.tests.conftest import start_sandbox, stop_sandbox
+from tests.browser import ARGUMENTS, CHROMIUM
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -60,7 +61,7 @@ def browser_page(live_server, user, *, java_script: bool):
     client = Client()
     client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         context = browser.new_context(java_script_enabled=java_script)
         context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
         page = context.new_page()

@@ -120,6 +120,14 @@ def test_while_confirming_it_asks_again_by_itself(client_of, alice, returned):
     assert "<html" not in piece
 
 
+def test_a_page_that_waits_for_nothing_does_not_ask_the_gateway(sandbox, client_of, alice, order):
+    sandbox.pay(order)
+    for url in pages_of(order):
+        assert "waits for your payment" in client_of(alice).get(url).text
+    order.refresh_from_db()
+    assert not order.is_paid
+
+
 def test_while_confirming_it_finds_the_money_without_any_webhook(sandbox, client_of, alice, returned, course):
     sandbox.pay(returned)
     piece = client_of(alice).get(reverse("payments:order_status", args=[returned.pk])).text

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import http.client
 import http.server
 import json
 import os
@@ -110,6 +111,13 @@ def test_incomplete_and_broken_requests_are_refused(sandbox):
     assert refused(sandbox.api("GET", "/v1/checkout/embedded"), "not found", 404)
 
 
+def test_only_its_own_files_are_served(sandbox):
+    connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=5)
+    connection.request("GET", "/static/../static/sandbox.css")  # requests would tidy the path up
+    assert connection.getresponse().status == 404
+    connection.close()
+
+
 @pytest.mark.parametrize("auth", [None, ("rzp_test_sandbox", ""), ("rzp_test_sandbox", "wrong"), ("", "")])
 def test_the_api_requires_the_keys(sandbox, new_order, auth):
     for path in ("/v1/orders", f"/v1/orders/{new_order['id']}", "/sandbox/deliveries"):
@@ -199,7 +207,7 @@ def test_a_second_click_is_not_a_second_payment(sandbox, new_order):
         ({"key_id": "rzp_test_other"}, "api key"),
         ({"order_id": "order_none"}, "does not exist"),
         ({"callback_url": ""}, "callback_url"),
-        ({"callback_url": "javascript:alert(1)"}, "callback_url"),
+        ({"callback_url": "javascript://shop.test/%0aalert(1)"}, "callback_url"),
         ({"callback_url": "http://shop.test/;script-src *"}, "callback_url"),
         ({"cancel_url": "data:text/html,x"}, "cancel_url"),
     ],

@@ -66,10 +66,9 @@ def _returned_with_failure(metadata: str) -> HttpResponse:
 def _order_id_in(metadata: str) -> str:
     """The gateway's order id from `{"payment_id": …, "order_id": …}`, or an empty text."""
     try:
-        order_id = json.loads(metadata).get("order_id")
-    except (ValueError, AttributeError, RecursionError):
+        return str(json.loads(metadata)["order_id"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
-    return order_id if isinstance(order_id, str) else ""
 
 
 @require_safe
