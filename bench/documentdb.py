@@ -1,6 +1,7 @@
-"""`python -m bench.documentdb`: what the rewriting and the guard cost, and what DocumentDB would say to the stock backend.
+"""`python -m bench.documentdb`: what the rewriting and the guard cost, and what the stock backend would be refused.
 
-Both backends ask the same test server in one run, taking turns. BENCH_ROWS (10000) and BENCH_SECONDS (5) change the size.
+Both backends ask the same test server in one run, taking turns. BENCH_ROWS (10000) and BENCH_SECONDS (5) change
+the size.
 """
 
 import os
@@ -48,7 +49,12 @@ def set_up(url: str, folder: str) -> None:
 
     teacher, category = User.objects.create(email="ida@example.org"), Category.objects.create(name="A", slug="a")
     published = {"status": "published", "published_at": timezone.now()}
-    texts = published | {"promise": "Tie it.", "description": "Every knot. " * 50, "category": category, "instructor": teacher}
+    texts = published | {
+        "promise": "Tie it.",
+        "description": "Every knot. " * 50,
+        "category": category,
+        "instructor": teacher,
+    }
     for start in range(0, ROWS, 1000):
         Course.objects.bulk_create(
             Course(title=f"Course {n}", slug=f"course-{n}", price_paise=n, **texts)
@@ -90,7 +96,7 @@ def count_refusals() -> None:
     from django.db import NotSupportedError, connections
 
     from coursebundler.documentdb.guard import check_pipeline
-    from coursebundler.documentdb.listings import listings
+    from payments.listings import listings
 
     for level in ("5.0", "8.0", "8.0.2"):
         refused = {}

@@ -32,6 +32,7 @@ OPTION_TYPES: dict[str, type] = {
     "readPreference": str,
     "replicaSet": str,
     "retryWrites": bool,
+    "secret": str,
     "serverSelectionTimeoutMS": int,
     "socketTimeoutMS": int,
     "tls": bool,
@@ -97,8 +98,11 @@ def _documentdb(scheme: str, url: str, threads: int) -> dict[str, Any]:
     engine = options.pop("engine", None)
     if scheme == "documentdb":
         defaults = _documentdb_defaults(engine)
-        if not parts.username and options.get("tls") is not False:
-            raise ImproperlyConfigured(f"DATABASE_URL needs a user name and a password. For example {EXAMPLE}")
+        if not parts.username and "secret" not in options and options.get("tls") is not False:
+            raise ImproperlyConfigured(
+                "DATABASE_URL needs a user name and a password, or secret= and the name of a secret of AWS Secrets "
+                f"Manager. For example {EXAMPLE}"
+            )
     else:
         defaults = {"retryWrites": True} if engine is None else {"retryWrites": engine == "8.0.2"}
     defaults |= {

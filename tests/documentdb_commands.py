@@ -25,6 +25,8 @@ class CommandLog(monitoring.CommandListener):
         from coursebundler.documentdb import guard
 
         self.count += 1
+        if not event.command:  # pymongo shows nothing of commands that hold passwords
+            return
         if event.command_name in WRITES:
             self.written.add(event.command[event.command_name])
         try:
@@ -38,7 +40,9 @@ class CommandLog(monitoring.CommandListener):
         from coursebundler.documentdb.rewrite.shape import with_holes
 
         template, _ = with_holes(pipeline)
-        self.pipelines.setdefault(f"{collection} {without_numbers(template)}", {"collection": collection, "pipeline": template})
+        self.pipelines.setdefault(
+            f"{collection} {without_numbers(template)}", {"collection": collection, "pipeline": template}
+        )
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         pass

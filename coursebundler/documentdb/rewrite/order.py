@@ -22,7 +22,8 @@ def filter_before_joining(stages: list[Stage]) -> list[Stage]:
     if not joins or not rest or "$match" not in rest[0]:
         return stages
     joined = {stage["$lookup"]["as"] for stage in joins if "$lookup" in stage}
-    own, across = [], []
+    own: list[dict[str, Any]] = []
+    across: list[dict[str, Any]] = []
     for condition in conjuncts(rest[0]["$match"]):
         (across if _roots(condition) & joined else own).append(condition)
     if not own:

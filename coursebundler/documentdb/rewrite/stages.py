@@ -1,5 +1,6 @@
 """Rules for single stages: from the stage's argument to the stage that goes out."""
 
+from collections.abc import Callable
 from typing import Any
 
 from coursebundler.documentdb.rewrite.expressions import rewrite_expression, rewrite_query
@@ -142,7 +143,7 @@ def _dotted(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-RULES = {
+RULES: dict[str, Callable[[Any, str], Stage]] = {
     "$set": set_as_add_fields,
     "$addFields": set_as_add_fields,
     "$project": project_dotted,

@@ -82,7 +82,7 @@ class _Answers:
 
 
 def plain_in(expression: Any) -> dict[str, Any] | None:
-    """{"$in": ["$x", {"$literal": list}]} → {"x": {"$in": list}}, which an index serves; None if it is another thing."""
+    """{"$in": ["$x", {"$literal": list}]} → {"x": {"$in": list}}, which an index serves; None for all else."""
     if not isinstance(expression, dict) or list(expression) != ["$in"]:
         return None
     field, items = expression["$in"]

@@ -57,4 +57,6 @@ def test_a_missing_index_of_the_cache_is_found():
         with pytest.raises(CommandError, match="1 of 15"):
             check()
     finally:
-        connection.get_collection("cache").create_index([("expires_at", 1)], name="cache_expires_at", expireAfterSeconds=0)
+        connection.get_collection("cache").create_index(
+            [("expires_at", 1)], name="cache_expires_at", expireAfterSeconds=0
+        )

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
-from coursebundler.documentdb.listings import listings
+from payments.listings import listings
 
 
 class Command(BaseCommand):

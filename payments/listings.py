@@ -1,4 +1,4 @@
-"""The queries that list rows which grow in number, as the pages ask them: `manage.py explain_queries` shows their plans.
+"""The queries that list rows which grow in number, as pages ask them: `manage.py explain_queries` shows their plans.
 
 A new listing belongs here (docs/database.md, "Adding a query"). Keys that do not exist are fine: the plan is the same.
 """
@@ -24,7 +24,9 @@ def listings() -> dict[str, Callable[[], "QuerySet[Any]"]]:
         "catalogue, newest": lambda: published.for_cards().order_by("-published_at", "-pk")[24:48],
         "catalogue, by title": lambda: published.for_cards().order_by("title", "pk")[:24],
         "catalogue, by price": lambda: published.for_cards().order_by("price_paise", "pk")[:24],
-        "catalogue, one category": lambda: published.for_cards().filter(category=category).order_by("-published_at")[:24],
+        "catalogue, one category": lambda: (
+            published.for_cards().filter(category=category).order_by("-published_at")[:24]
+        ),
         "search": lambda: SearchToken.objects.filter(word__gte="knot", word__lt="knou").values_list("course_id"),
         "course": lambda: Course.objects.select_related("category", "instructor").filter(slug="knots"),
         "curriculum": lambda: Lecture.objects.filter(course=course).in_course_order().defer("text"),
@@ -35,6 +37,8 @@ def listings() -> dict[str, Callable[[], "QuerySet[Any]"]]:
         "orders of a user": lambda: Order.objects.filter(user=user).order_by("-created_at")[:24],
         "an unpaid order": lambda: Order.objects.unpaid().filter(user=user, product_key="course:1")[:1],
         "an order by the gateway's number": lambda: Order.objects.filter(gateway_order_id="order_1"),
-        "a payment by the gateway's number": lambda: Payment.objects.filter(gateway_payment_id="pay_1", entry="captured"),
+        "a payment by the gateway's number": lambda: Payment.objects.filter(
+            gateway_payment_id="pay_1", entry="captured"
+        ),
         "login": lambda: User.objects.filter(email="somebody@example.org"),
     }
