@@ -4,16 +4,20 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
-from coursebundler.documentdb.listings import listings
+from payments.listings import listings
 
 pytestmark = pytest.mark.django_db
 
 
 def test_indexes_serve_the_listings():
-    """But for one: the test server's planner takes an index only if it covers the whole filter."""
+    """All but one on the test server, whose planner takes an index only if it covers the whole filter."""
     out = StringIO()
-    with pytest.raises(CommandError, match=f"No index serves 1 of {len(listings())} listings: my courses"):
+    if connection.vendor == "mongodb":
+        with pytest.raises(CommandError, match=f"No index serves 1 of {len(listings())} listings: my courses"):
+            call_command("explain_queries", stdout=out)
+    else:
         call_command("explain_queries", stdout=out)
     assert "index    home" in out.getvalue()
 
