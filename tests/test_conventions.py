@@ -12,7 +12,7 @@ from django.db import models
 
 from coursebundler.models import UUIDModel
 from tests import routes
-from tests.source import APPS, ROOT, app_code, comes_from, imports, name_of, parsed
+from tests.source import APPS, ROOT, app_code, comes_from, imports, name_of, parsed, tracked
 
 # Everything else needs a login. Opening a page is a decision: add it here, with who needs it.
 PUBLIC_PAGES = {
@@ -250,3 +250,13 @@ def test_only_the_settings_read_the_environment():
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     ]
     complain(found, "Read the environment in coursebundler/settings.py, where .env.example is compared with it:")
+
+
+def test_docs_that_are_named_exist():
+    found = [
+        f"{name_of(path)} names {named}"
+        for path in tracked("*.py", "*.md", "*.html", "*.in", "Makefile", "*.yml")
+        for named in re.findall(r"\bdocs/[\w/.-]+\.md", path.read_text(encoding="utf-8"))
+        if not (ROOT / named).is_file()
+    ]
+    complain(found, "Write the page, or name another:")
