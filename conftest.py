@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 
@@ -55,11 +55,10 @@ def _only_what_documentdb_has() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _fast_and_fresh(settings) -> Iterator[None]:
+def _fast_and_fresh(settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    cache.clear()
-    yield
-    cache.clear()
+    for alias in caches:
+        caches[alias].clear()
 
 
 @pytest.fixture
