@@ -1,18 +1,57 @@
 """The shared cast: Alice and Bob study, Charlie must not get in, Ida teaches, Stella is staff."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.core.cache import caches
+from django.db import connection
 from django.test import Client
 
 from courses.models import Category, Course, Grant, Lecture, Section
-from tests.environment import pytest_make_collect_report, pytest_runtest_makereport
+from tests.documentdb_commands import empty_only_what_was_written
+from tests.environment import TEST_DATABASE, command_log, pytest_make_collect_report, pytest_runtest_makereport
 from users.models import User
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # hooks: in CI a skipped test fails
 
 PASSWORD = "correct horse battery"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests about SQLite itself have nothing to say on another database."""
+    if TEST_DATABASE != "sqlite":
+        about_sqlite = [item for item in items if item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=about_sqlite)
+        items[:] = [item for item in items if item not in about_sqlite]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if folder := os.environ.get("DOCUMENTDB_REPORT"):
+        command_log.write(Path(folder))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_database_that_was_asked_for() -> None:
+    """A suite that ran on another engine than it was told to would prove nothing."""
+    asked = TEST_DATABASE if TEST_DATABASE == "sqlite" or TEST_DATABASE.startswith("documentdb-") else connection.vendor
+    is_documentdb = connection.vendor == "mongodb"
+    assert asked == (f"documentdb-{connection.level}" if is_documentdb else connection.vendor)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    if TEST_DATABASE.startswith("documentdb-"):
+        empty_only_what_was_written(command_log)
+
+
+@pytest.fixture(autouse=True)
+def _only_what_documentdb_has() -> Iterator[None]:
+    """No command left for the server that AWS does not list; the log saw them all."""
+    yield
+    refused, command_log.refused = command_log.refused, []
+    assert not refused
 
 
 @pytest.fixture(autouse=True)

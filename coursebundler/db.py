@@ -5,17 +5,69 @@ Rules that hold on both engines: no nesting for a partial roll-back (there are n
 IntegrityError inside the block, nothing slow inside the block.
 """
 
+import random
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+
+Result = TypeVar("Result")
+
+ATTEMPTS = 6
+FIRST_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 0.5
 
 
-def atomic() -> AbstractContextManager[None]:
+def atomic() -> AbstractContextManager[Any]:
     """Everything in the block is stored, or nothing is. Do not count on an inner block rolling back alone."""
+    if connections[DEFAULT_DB_ALIAS].vendor == "mongodb":
+        from django_mongodb_backend.transaction import atomic as mongodb_atomic
+
+        return mongodb_atomic(DEFAULT_DB_ALIAS)
     return transaction.atomic()
 
 
 def on_commit(callback: Callable[[], object]) -> None:
     """Call back once the surrounding `atomic` is stored, at once if there is none, never if it is rolled back."""
     transaction.on_commit(callback)
+
+
+def run_in_transaction(function: Callable[[], Result]) -> Result:
+    """Run `function` inside `atomic`, again if another transaction was in its way; at most ATTEMPTS times.
+
+    SQLite makes a second writer wait; DocumentDB refuses it, and whoever is refused has to start over. `function` must
+    be safe to repeat: what it did to the database is undone, mail that it sent is not.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with atomic():
+                return function()
+        except DatabaseError as error:
+            if attempt == ATTEMPTS or not is_transient(error) or _is_in_transaction():
+                raise
+        time.sleep(pause_seconds(attempt))
+    raise AssertionError("unreachable")
+
+
+def _is_in_transaction() -> bool:
+    """An outer transaction is lost as a whole, so it is the outer one that has to start over."""
+    connection: Any = connections[DEFAULT_DB_ALIAS]
+    # On DocumentDB the other attribute only says that Django believes itself in a block.
+    is_mongodb = connection.vendor == "mongodb"
+    return bool(connection.in_atomic_block_mongo if is_mongodb else connection.in_atomic_block)
+
+
+def pause_seconds(attempt: int) -> float:
+    """Longer each time and never the same for two, so that those in each other's way meet only once."""
+    longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)
+    return random.uniform(longest / 2, longest)  # noqa: S311  nothing secret
+
+
+def is_transient(error: DatabaseError) -> bool:
+    """Whether the same transaction, started over, can succeed: another one was in its way, or the server changed."""
+    has_label = getattr(error.__cause__, "has_error_label", None)
+    if has_label is not None:
+        return bool(has_label("TransientTransactionError"))
+    return "database is locked" in str(error)

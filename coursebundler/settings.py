@@ -4,13 +4,13 @@ With DEBUG=true there is a working default for everything; without it a missing 
 """
 
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from coursebundler import database_url
 from coursebundler.media_storage import media_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "payments",
     "courses",
     "users",
+    "coursebundler.documentdb",
     "coursebundler.apps.PortableAdminConfig",
     "coursebundler.apps.PortableAuthConfig",
     "coursebundler.apps.PortableContentTypesConfig",
@@ -107,19 +108,10 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 INSTALLED_APPS.append("django.forms")
 
 # --- The database ---
-DATABASE_URL = required("DATABASE_URL", development=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
-DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(DATABASE_URL)}
-if DATABASES["default"]["ENGINE"] != "django.db.backends.sqlite3":
-    raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// for now; DocumentDB is the next piece of work.")
-DATABASES["default"] |= {
-    "CONN_MAX_AGE": 600,
-    "OPTIONS": {
-        # A writer takes its lock at BEGIN and waits for it; with Django's defaults it fails half-way instead.
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;",
-    },
-}
+DATABASES = database_url.databases(
+    required("DATABASE_URL", development=f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
+    threads=env.int("WEB_THREADS", default=4),
+)
 DEFAULT_AUTO_FIELD = "coursebundler.fields.UUIDAutoField"
 ALLAUTH_DEFAULT_AUTO_FIELD = DEFAULT_AUTO_FIELD
 MIGRATION_MODULES = {
@@ -127,13 +119,7 @@ MIGRATION_MODULES = {
     # mfa and usersessions are not installed yet; their tables are ready for when they are (docs/database.md).
     for app in ("account", "admin", "auth", "contenttypes", "mfa", "usersessions")
 }
-LOCAL_CACHE = "django.core.cache.backends.locmem.LocMemCache"
-CACHES = {
-    # What processes have to agree on, such as rate limits; each process has its own on SQLite.
-    "default": {"BACKEND": LOCAL_CACHE},
-    # Rendered pages and cards, in each process's memory (courses/page_cache.py, courses/templatetags/cards.py).
-    "local": {"BACKEND": LOCAL_CACHE, "LOCATION": "local", "OPTIONS": {"MAX_ENTRIES": 5000}},
-}
+CACHES = database_url.caches(DATABASES["default"])
 IMPORT_EXPORT_USE_TRANSACTIONS = False
 IMPORT_EXPORT_SKIP_ADMIN_EXPORT_UI = True  # its page for choosing fields needs inline scripts; the button gives a file
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True

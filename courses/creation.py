@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.utils.text import slugify
 
-from coursebundler.db import atomic
+from coursebundler.db import run_in_transaction
 from coursebundler.logs import log_event
 from courses import uploads
 from courses.forms import CourseForm, LectureForm
@@ -109,8 +109,7 @@ def _saved(creator: User, course: Course, sections: list[tuple[str, list[dict[st
     for _ in range(SLUG_ATTEMPTS):
         course.slug = _free_slug(course.title)
         try:
-            with atomic():
-                _insert(creator, course, sections)
+            run_in_transaction(lambda: _insert(creator, course, sections))
         except IntegrityError:
             if existing := course_made_before(creator, course.pk):
                 return existing  # the same form, sent twice at once

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from django.utils import timezone
 
-from coursebundler.db import atomic, on_commit
+from coursebundler.db import on_commit, run_in_transaction
 from coursebundler.logs import log_event
 from courses.models import Grant
 from payments import emails, razorpay
@@ -68,17 +68,22 @@ def mark_paid(order: Order, payment: GatewayPayment) -> bool:
         if _record(order, payment, Payment.Entry.MISMATCH):
             logger.error("Payment %s is not what order %s asks for; a person must look.", payment.id, order.pk)
         return False
-    with atomic():
-        became_paid = _set_paid(order)
-        is_new_payment = _record(order, payment, Payment.Entry.CAPTURED)
-        for line in order.lines.all():
-            Grant.objects.give(order.user, line.course, Grant.Source.ORDER_LINE, line.pk)
-        on_commit(lambda: _send_receipt_once(order))
+    became_paid, is_new_payment = run_in_transaction(lambda: _book(order, payment))
     if became_paid:
         log_event("order_paid", order=order.pk, payment=payment.id, amount_paise=payment.amount_paise)
     elif is_new_payment:
         _warn_if_paid_twice(order, payment)
     return True
+
+
+def _book(order: Order, payment: GatewayPayment) -> tuple[bool, bool]:
+    """(whether this call made it paid, whether the payment is new to the ledger)."""
+    became_paid = _set_paid(order)
+    is_new_payment = _record(order, payment, Payment.Entry.CAPTURED)
+    for line in order.lines.all():
+        Grant.objects.give(order.user, line.course, Grant.Source.ORDER_LINE, line.pk)
+    on_commit(lambda: _send_receipt_once(order))
+    return became_paid, is_new_payment
 
 
 def _is_what_was_asked(order: Order, payment: GatewayPayment) -> bool:

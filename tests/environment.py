@@ -15,6 +15,10 @@ from typing import Any
 
 import environ
 import pytest
+from pymongo import monitoring
+
+from tests.documentdb_commands import CommandLog
+from tests.documentdb_server import DocumentDBServer
 
 # A developer's own .env must not decide a result.
 environ.Env.read_env = lambda *args, **kwargs: None
@@ -29,6 +33,17 @@ for name in list(os.environ):
 for name in ("SECRET_KEY", "SITE_URL", "ALLOWED_HOSTS", "PROXY_COUNT", "LOG_LEVEL", "STATIC_ROOT", "HOST"):
     os.environ.pop(name, None)
 os.environ.update(DEBUG="true", DATA_DIR=data_dir, PORT="8000", SANDBOX_PORT="9", STATIC_UNHASHED="true")
+
+# sqlite, documentdb-5.0, documentdb-8.0.2, or the address of another server (docs/database.md).
+command_log = CommandLog()
+TEST_DATABASE = os.environ.get("TEST_DATABASE", "sqlite")
+if TEST_DATABASE.startswith("documentdb-"):
+    server = DocumentDBServer(Path(data_dir) / "documentdb")
+    os.environ["DATABASE_URL"] = server.url(engine=TEST_DATABASE.removeprefix("documentdb-"))
+    # Before there is any client: those made later are all watched.
+    monitoring.register(command_log)
+elif TEST_DATABASE != "sqlite":
+    os.environ["DATABASE_URL"] = TEST_DATABASE
 
 IS_CI = os.environ.get("CI", "").lower() in {"true", "1"}
 real_connect, real_connect_ex = socket.socket.connect, socket.socket.connect_ex

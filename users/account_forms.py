@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 
-from coursebundler.db import atomic
+from coursebundler.db import run_in_transaction
 from users.models import User
 
 ADVICE = "At least 8 characters. A few unrelated words are easy to remember and hard to guess."
@@ -65,9 +65,9 @@ class SignupForm(allauth.SignupForm):
         self.password_hash = make_password(self.cleaned_data["password1"])
         if self.account_already_exists:
             return super().try_save(request)
+        try_save = super().try_save
         try:
-            with atomic():
-                return super().try_save(request)
+            return run_in_transaction(lambda: try_save(request))
         except IntegrityError:
             self.account_already_exists = True
             return super().try_save(request)

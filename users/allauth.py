@@ -14,7 +14,7 @@ from django.db import IntegrityError
 from django.http import HttpRequest
 from django.urls import reverse
 
-from coursebundler.db import atomic, on_commit
+from coursebundler.db import on_commit, run_in_transaction
 from users.models import User
 
 logger = logging.getLogger(__name__)
@@ -54,9 +54,9 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """All of a change of address or nothing of it. False if somebody else confirmed the address first."""
+        confirm_email = super().confirm_email
         try:
-            with atomic():
-                return super().confirm_email(request, email_address)
+            return run_in_transaction(lambda: confirm_email(request, email_address))
         except IntegrityError:
             self.add_message(
                 request,

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from coursebundler.db import atomic
+from coursebundler.db import run_in_transaction
 from coursebundler.models import UUIDModel
 
 
@@ -171,9 +171,12 @@ class Course(CatalogueModel):
             self.published_at = timezone.now()
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "published_at"}
-        with atomic():
-            super().save(*args, **kwargs)
+
+        def save_with_words() -> None:
+            super(Course, self).save(*args, **kwargs)
             SearchToken.replace_for(self)
+
+        run_in_transaction(save_with_words)
 
     def recount(self) -> None:
         """Set the lecture count and the length from the lectures there are now."""

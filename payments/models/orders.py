@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from coursebundler.db import atomic
+from coursebundler.db import run_in_transaction
 from coursebundler.models import UUIDModel
 from courses.models import Course
 
@@ -51,20 +51,22 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def _create_or_lose(self, user: Any, product_key: str, lines: Sequence["OrderLine"]) -> "Order | None":
         """None if another request made the one unpaid order first."""
         try:
-            with atomic():
-                amount_paise = sum(line.amount_paise for line in lines)
-                order = self.create(user=user, product_key=product_key, amount_paise=amount_paise)
-                for position, line in enumerate(lines):
-                    OrderLine.objects.create(
-                        order=order,
-                        kind=line.kind,
-                        course=line.course,
-                        title=line.title,
-                        amount_paise=line.amount_paise,
-                        position=position,
-                    )
+            return run_in_transaction(lambda: self._create_with_lines(user, product_key, lines))
         except IntegrityError:
             return None
+
+    def _create_with_lines(self, user: Any, product_key: str, lines: Sequence["OrderLine"]) -> "Order":
+        amount_paise = sum(line.amount_paise for line in lines)
+        order = self.create(user=user, product_key=product_key, amount_paise=amount_paise)
+        for position, line in enumerate(lines):
+            OrderLine.objects.create(
+                order=order,
+                kind=line.kind,
+                course=line.course,
+                title=line.title,
+                amount_paise=line.amount_paise,
+                position=position,
+            )
         return order
 
 

@@ -149,19 +149,27 @@ def sign() -> Callable[[str, str], str]:
 @pytest.fixture
 def broken_inserts(transactional_db: None) -> Iterator[Any]:
     """Make the database refuse new rows of a table, as a full disk or a killed worker would."""
-    broken = []
+    broken: dict[str, Any] = {}
 
     def make(table: str) -> None:
+        if connection.vendor == "mongodb":
+            broken[table] = connection.database[table].options().get("validator", {})
+            connection.database.command("collMod", table, validator={"$jsonSchema": {"required": ["broken"]}})
+            return
+        broken[table] = None
         with connection.cursor() as cursor:
             cursor.execute(
                 f"CREATE TRIGGER broken_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'broken'); END"
             )
-        broken.append(table)
 
     def repair() -> None:
-        with connection.cursor() as cursor:
-            while broken:
-                cursor.execute(f"DROP TRIGGER broken_{broken.pop()}")
+        while broken:
+            table, rules = broken.popitem()
+            if connection.vendor == "mongodb":
+                connection.database.command("collMod", table, validator=rules)
+                continue
+            with connection.cursor() as cursor:
+                cursor.execute(f"DROP TRIGGER broken_{table}")
 
     make.repair = repair
     yield make

@@ -1,0 +1,341 @@
+"""pymongo's client, database and collection, with every way to the server rewritten and guarded.
+
+Whoever gets hold of the connection gets these: the ORM, migrations, the cache, management commands, and code that asks
+for a raw collection. What is not overridden here sends nothing of its own, or goes through what is.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+
+import pymongo
+from pymongo import collection, database
+from pymongo.errors import OperationFailure
+from pymongo.operations import DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
+
+from coursebundler.documentdb import guard
+from coursebundler.documentdb.rewrite import Plan, Planner
+from coursebundler.documentdb.rewrite.empty import row_for_no_rows, rows_of_constants
+from coursebundler.documentdb.rewrite.shape import fill
+from coursebundler.documentdb.updates import names_one_row, per_row_updates, update_document, update_statements
+
+Document = dict[str, Any]
+
+# Untyped on purpose: pymongo's overloads describe what it returns, and these take and return ours.
+PlainClient: Any = pymongo.MongoClient
+PlainDatabase: Any = database.Database
+PlainCollection: Any = collection.Collection
+
+
+class Client(PlainClient):
+    """A MongoClient whose databases are guarded; `planner` knows the engine level.
+
+    `renew` is asked for another client when the server refuses this one's password; it gives None if there is none.
+    """
+
+    def __init__(
+        self, *args: Any, planner: Planner, renew: "Callable[[Client], Client | None] | None" = None, **kwargs: Any
+    ) -> None:
+        self.planner = planner
+        self.renew = renew
+        super().__init__(*args, **kwargs)
+
+    def __getitem__(self, name: str) -> "Database":
+        return Database(self, name)
+
+    def get_database(self, name: str | None = None, *args: Any, **kwargs: Any) -> "Database":
+        return Database(self, name or super().get_default_database().name, *args, **kwargs)
+
+    get_default_database = get_database
+
+    def bulk_write(self, *args: Any, **kwargs: Any) -> Any:
+        raise guard.refuse("a bulk_write() of the client", self.planner.level, "bulk_write() of a collection")
+
+    def watch(self, *args: Any, **kwargs: Any) -> Any:
+        raise guard.refuse("a change stream over the whole cluster here", self.planner.level, "watch() of a collection")
+
+    def _end_sessions(self, session_ids: list[Any]) -> None:
+        """endSessions is not listed for any level; the server forgets idle sessions by itself."""
+
+
+class Database(PlainDatabase):
+    @property
+    def planner(self) -> Planner:
+        return self.client.planner
+
+    def __getitem__(self, name: str) -> "Collection":
+        return Collection(self, name)
+
+    def get_collection(self, name: str, *args: Any, **kwargs: Any) -> "Collection":
+        return Collection(self, name, *args, **kwargs)
+
+    def with_options(self, *args: Any, **kwargs: Any) -> "Database":
+        plain = super().with_options(*args, **kwargs)
+        return Database(self.client, self.name, **_options_of(plain))
+
+    def create_collection(self, name: str, *args: Any, **kwargs: Any) -> "Collection":
+        guard.check_options(kwargs, self.planner.level)
+        if "capped" in kwargs or "viewOn" in kwargs or "timeseries" in kwargs:
+            raise guard.refuse("capped collections, views and time series", self.planner.level)
+        super().create_collection(name, *args, check_exists=False, **kwargs)
+        return self[name]
+
+    def command(self, command: Any, value: Any = 1, *args: Any, **kwargs: Any) -> Any:
+        whole = dict(command) if isinstance(command, Mapping) else {command: value, **kwargs}
+        if "explain" in whole and "aggregate" in whole["explain"]:
+            whole["explain"] = self[whole["explain"]["aggregate"]].as_sent(whole["explain"])
+            command, value = whole, 1
+        guard.check_command(whole, self.planner.level)
+        if isinstance(command, Mapping):
+            return super().command(command, *args, **kwargs)
+        return super().command(command, value, *args, **kwargs)
+
+    def aggregate(self, pipeline: Any, *args: Any, **kwargs: Any) -> Any:
+        guard.check_pipeline(pipeline, self.planner.level)
+        return super().aggregate(pipeline, *args, **kwargs)
+
+    def cursor_command(self, *args: Any, **kwargs: Any) -> Any:
+        raise guard.refuse("cursor_command()", self.planner.level, "aggregate() or find()")
+
+    def watch(self, *args: Any, **kwargs: Any) -> Any:
+        raise guard.refuse("a change stream over a database here", self.planner.level, "watch() of a collection")
+
+
+class Collection(PlainCollection):
+    @property
+    def level(self) -> str:
+        return self.database.planner.level
+
+    def with_options(self, *args: Any, **kwargs: Any) -> "Collection":
+        plain = super().with_options(*args, **kwargs)
+        return Collection(self.database, self.name, **_options_of(plain))
+
+    def __getattr__(self, name: str) -> "Collection":
+        """collection.archive is the collection "name.archive"; guarded as well."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return Collection(self.database, f"{self.name}.{name}")
+
+    def __getitem__(self, name: str) -> "Collection":
+        return Collection(self.database, f"{self.name}.{name}")
+
+    # --- Reading ---
+    def aggregate(self, pipeline: Any, session: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Run a pipeline as the stock backend makes it. Two or more commands if it holds subqueries."""
+        guard.check_options(kwargs, self.level)
+        plan, values = self._prepare(list(pipeline), session)
+        if plan.constants is not None:
+            return Rows(rows_of_constants(fill(plan.constants, values)))
+        cursor = super().aggregate(plan.fill(values), session, *args, **kwargs)
+        if plan.for_no_rows is None and plan.default is None:
+            return cursor
+        return Rows(list(cursor) or [plan.default or row_for_no_rows(fill(plan.for_no_rows, values))])
+
+    def _prepare(self, pipeline: list[Document], session: Any) -> tuple[Plan, list[Any]]:
+        """The plan, and the values of the pipeline, of the clock and of the subqueries, which are run here."""
+        plan, values = self.database.planner.plan(self.name, pipeline)
+        if plan.clock:
+            values[plan.clock.number] = datetime.now(UTC)
+        for subquery in plan.subqueries:
+            rows = self.database[subquery.collection].aggregate(fill(subquery.stages, values), session)
+            row: Document = next(iter(rows), {})
+            for column, hole in subquery.answers.items():
+                values[hole.number] = row.get(column)
+        return plan, values
+
+    def as_sent(self, command: Document) -> Document:
+        """An aggregate command with the pipeline that goes out; for explain()."""
+        plan, values = self._prepare(list(command["pipeline"]), None)
+        return command | {"pipeline": plan.fill(values)}
+
+    def find(self, filter: Any = None, *args: Any, **kwargs: Any) -> Any:
+        guard.check_query(filter or {}, self.level)
+        guard.check_options(kwargs, self.level)
+        return super().find(filter, *args, **kwargs)
+
+    def count_documents(self, filter: Any, *args: Any, **kwargs: Any) -> int:
+        guard.check_query(filter, self.level)
+        guard.check_options(kwargs, self.level)
+        return super().count_documents(filter, *args, **kwargs)
+
+    def distinct(self, key: str, filter: Any = None, *args: Any, **kwargs: Any) -> list[Any]:
+        guard.check_query(filter or {}, self.level)
+        guard.check_options(kwargs, self.level)
+        return super().distinct(key, filter, *args, **kwargs)
+
+    def watch(self, pipeline: Any = None, *args: Any, **kwargs: Any) -> Any:
+        guard.check_pipeline(pipeline or (), self.level)
+        return super().watch(pipeline, *args, **kwargs)
+
+    def find_raw_batches(self, *args: Any, **kwargs: Any) -> Any:
+        raise guard.refuse("raw batches here", self.level, "find()")
+
+    def aggregate_raw_batches(self, *args: Any, **kwargs: Any) -> Any:
+        raise guard.refuse("raw batches here", self.level, "aggregate()")
+
+    # --- Writing ---
+    def insert_one(self, document: Any, *args: Any, **kwargs: Any) -> Any:
+        guard.check_document(document, self.level)
+        return super().insert_one(document, *args, **kwargs)
+
+    def insert_many(self, documents: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
+        documents = list(documents)
+        for document in documents:
+            guard.check_document(document, self.level)
+        if len(documents) == 1 and not kwargs.get("bypass_document_validation"):
+            # One insert can be retried by the driver, and a duplicate key is told as such.
+            kwargs.pop("ordered", None)
+            return ManyInserted([self.insert_one(documents[0], *args, **kwargs).inserted_id])
+        return super().insert_many(documents, *args, **kwargs)
+
+    def update_one(self, filter: Any, update: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().update_one(filter, self._checked_update(filter, update, kwargs), *args, **kwargs)
+
+    def update_many(self, filter: Any, update: Any, *args: Any, **kwargs: Any) -> Any:
+        """Like pymongo's, and for the stock backend's pipelines too. A single update if one row is meant."""
+        if isinstance(update, Sequence) and (rows := per_row_updates(filter, list(update))):
+            return self.bulk_write(update_statements(filter, rows), ordered=False, session=kwargs.get("session"))
+        update = self._checked_update(filter, update, kwargs)
+        send = super().update_one if names_one_row(filter) else super().update_many
+        return send(filter, update, *args, **kwargs)
+
+    def _checked_update(self, filter: Any, update: Any, options: Document) -> Any:
+        guard.check_query(filter, self.level)
+        guard.check_options(options, self.level)
+        if isinstance(update, list):
+            update = update_document(update, self.level)
+        guard.check_update(update, self.level)
+        return update
+
+    def replace_one(self, filter: Any, replacement: Any, *args: Any, **kwargs: Any) -> Any:
+        guard.check_query(filter, self.level)
+        guard.check_document(replacement, self.level)
+        guard.check_options(kwargs, self.level)
+        return super().replace_one(filter, replacement, *args, **kwargs)
+
+    def delete_one(self, filter: Any, *args: Any, **kwargs: Any) -> Any:
+        guard.check_query(filter, self.level)
+        guard.check_options(kwargs, self.level)
+        return super().delete_one(filter, *args, **kwargs)
+
+    def delete_many(self, filter: Any, *args: Any, **kwargs: Any) -> Any:
+        guard.check_query(filter, self.level)
+        guard.check_options(kwargs, self.level)
+        send = super().delete_one if names_one_row(filter) else super().delete_many
+        return send(filter, *args, **kwargs)
+
+    def find_one_and_update(self, filter: Any, update: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().find_one_and_update(filter, self._checked_update(filter, update, kwargs), *args, **kwargs)
+
+    def find_one_and_replace(self, filter: Any, replacement: Any, *args: Any, **kwargs: Any) -> Any:
+        guard.check_query(filter, self.level)
+        guard.check_document(replacement, self.level)
+        guard.check_options(kwargs, self.level)
+        return super().find_one_and_replace(filter, replacement, *args, **kwargs)
+
+    def find_one_and_delete(self, filter: Any, *args: Any, **kwargs: Any) -> Any:
+        guard.check_query(filter, self.level)
+        guard.check_options(kwargs, self.level)
+        return super().find_one_and_delete(filter, *args, **kwargs)
+
+    def bulk_write(self, requests: Any, *args: Any, **kwargs: Any) -> Any:
+        requests = list(requests)
+        for request in requests:
+            self._check_bulk_request(request)
+        return super().bulk_write(requests, *args, **kwargs)
+
+    def _check_bulk_request(self, request: Any) -> None:
+        guard.check_options({"collation": getattr(request, "_collation", None)}, self.level)
+        if isinstance(request, InsertOne):
+            guard.check_document(request._doc, self.level)
+            return
+        guard.check_query(request._filter, self.level)
+        if isinstance(request, UpdateOne | UpdateMany):
+            guard.check_update(request._doc, self.level)
+        elif isinstance(request, ReplaceOne):
+            guard.check_document(request._doc, self.level)
+        elif not isinstance(request, DeleteOne | DeleteMany):
+            raise guard.refuse(f"{type(request).__name__} in bulk_write()", self.level)
+
+    # --- Indexes ---
+    def create_indexes(self, indexes: Sequence[IndexModel], *args: Any, **kwargs: Any) -> list[str]:
+        for index in indexes:
+            guard.check_index(index.document, self.level)
+        return super().create_indexes(indexes, *args, **kwargs)
+
+    def create_index(self, keys: Any, *args: Any, **kwargs: Any) -> str:
+        # pymongo's own goes past create_indexes() to the server.
+        options = {name: kwargs.pop(name) for name in ("session", "comment") if name in kwargs}
+        return self.create_indexes([IndexModel(keys, **kwargs)], *args, **options)[0]
+
+    def list_search_indexes(self, *args: Any, **kwargs: Any) -> Any:
+        raise guard.refuse("Atlas search indexes", self.level, "an ordinary or a text index")
+
+    create_search_index = create_search_indexes = update_search_index = drop_search_index = list_search_indexes
+
+
+def _options_of(plain: Any) -> Document:
+    return {
+        "codec_options": plain.codec_options,
+        "read_preference": plain.read_preference,
+        "write_concern": plain.write_concern,
+        "read_concern": plain.read_concern,
+    }
+
+
+AUTHENTICATION_FAILED = 18
+
+
+def once_more_with_new_credentials(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Do it again, once, when the password was refused and there is a new one.
+
+    A refused password means that the connection was never made, so nothing was sent and nothing happens twice. In a
+    transaction the earlier part is lost, so that the whole of it has to start over.
+    """
+
+    @wraps(method)
+    def attempt(self: Collection, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except OperationFailure as error:
+            client = self.database.client
+            renewed = client.renew(client) if error.code == AUTHENTICATION_FAILED and client.renew else None
+            if renewed is None or kwargs.get("session") is not None:
+                raise
+        return getattr(renewed[self.database.name][self.name], method.__name__)(*args, **kwargs)
+
+    return attempt
+
+
+for _name in [
+    *("aggregate", "find_one", "count_documents", "distinct", "insert_one", "insert_many", "update_one", "update_many"),
+    *("replace_one", "delete_one", "delete_many", "find_one_and_update", "bulk_write"),
+]:  # fmt: skip
+    setattr(Collection, _name, once_more_with_new_credentials(getattr(Collection, _name)))
+
+
+class Rows:
+    """Documents that are here already, with as much of a cursor as the stock backend uses."""
+
+    def __init__(self, documents: list[Document]) -> None:
+        self._documents = iter(documents)
+
+    def __iter__(self) -> Iterator[Document]:
+        return self._documents
+
+    def __next__(self) -> Document:
+        return next(self._documents)
+
+    next = __next__
+
+    def close(self) -> None:
+        """There is nothing open."""
+
+
+class ManyInserted:
+    """What insert_many() gives, for the one document that insert_one() stored."""
+
+    def __init__(self, inserted_ids: list[Any]) -> None:
+        self.inserted_ids = inserted_ids
+        self.acknowledged = True
