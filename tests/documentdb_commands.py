@@ -25,6 +25,8 @@ class CommandLog(monitoring.CommandListener):
         from coursebundler.documentdb import guard
 
         self.count += 1
+        if not event.command:  # pymongo shows nobody what has to do with passwords.
+            return
         if event.command_name in WRITES:
             self.written.add(event.command[event.command_name])
         try:

@@ -23,7 +23,8 @@ from coursebundler.documentdb.transactions import TransactionMixin
 class DatabaseWrapper(TransactionMixin, base.DatabaseWrapper):
     """One thread's connection. The threads of a process share a pymongo client, which is the pool.
 
-    OPTIONS["engine"] is the engine level; the other options are pymongo's.
+    OPTIONS["engine"] is the engine level, OPTIONS["secret_arn"] where user and password are if not in the settings; the
+    other options are pymongo's.
     """
 
     display_name = "Amazon DocumentDB"
@@ -41,16 +42,26 @@ class DatabaseWrapper(TransactionMixin, base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
         del params["engine"]
+        params.pop("secret_arn", None)
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Client:
         """The process's client; it connects when it is first used."""
         if self.alias not in self._connection_pools:
             planner = Planner(self.level, partial_filters(self))
+            conn_params = conn_params | self._credentials_from_secret()
             client = Client(**conn_params, driver=self._driver_info(), planner=planner)
             if self._connection_pools.setdefault(self.alias, client) is not client:
                 client.close()
         return self._connection_pools[self.alias]
+
+    def _credentials_from_secret(self) -> dict[str, Any]:
+        """Nothing, unless OPTIONS["secret_arn"] says that user and password are in AWS Secrets Manager."""
+        if not (secret_arn := self.settings_dict["OPTIONS"].get("secret_arn")):
+            return {}
+        from coursebundler.documentdb.credentials import following
+
+        return following(secret_arn)
 
     def check_database_version_supported(self) -> None:
         """Not asked at each thread's start: the level is configured, `manage.py check_database` compares it."""
