@@ -107,7 +107,10 @@ def _documentdb(scheme: str, url: str, threads: int, secret_arn: str) -> dict[st
     if scheme == "documentdb":
         defaults = _documentdb_defaults(engine)
         if not parts.username and not secret_arn and options.get("tls") is not False:
-            raise ImproperlyConfigured(f"DATABASE_URL needs a user name and a password. For example {EXAMPLE}")
+            raise ImproperlyConfigured(
+                "DATABASE_URL needs a user name and a password, or DATABASE_SECRET_ARN the secret in which they are. "
+                f"For example {EXAMPLE}"
+            )
     else:
         defaults = {"retryWrites": True} if engine is None else {"retryWrites": engine == "8.0.2"}
     defaults |= {

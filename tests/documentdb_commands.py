@@ -25,7 +25,7 @@ class CommandLog(monitoring.CommandListener):
         from coursebundler.documentdb import guard
 
         self.count += 1
-        if not event.command:  # pymongo shows nobody what has to do with passwords.
+        if not event.command:  # pymongo shows nothing of commands that hold passwords
             return
         if event.command_name in WRITES:
             self.written.add(event.command[event.command_name])
@@ -40,7 +40,9 @@ class CommandLog(monitoring.CommandListener):
         from coursebundler.documentdb.rewrite.shape import with_holes
 
         template, _ = with_holes(pipeline)
-        self.pipelines.setdefault(f"{collection} {without_numbers(template)}", {"collection": collection, "pipeline": template})
+        self.pipelines.setdefault(
+            f"{collection} {without_numbers(template)}", {"collection": collection, "pipeline": template}
+        )
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         pass

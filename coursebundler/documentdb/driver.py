@@ -20,8 +20,13 @@ from coursebundler.documentdb.updates import names_one_row, per_row_updates, upd
 
 Document = dict[str, Any]
 
+# Untyped on purpose: pymongo's overloads describe what it returns, and these take and return ours.
+PlainClient: Any = pymongo.MongoClient
+PlainDatabase: Any = database.Database
+PlainCollection: Any = collection.Collection
 
-class Client(pymongo.MongoClient[Document]):
+
+class Client(PlainClient):
     """A MongoClient whose databases are guarded; `planner` knows the engine level."""
 
     def __init__(self, *args: Any, planner: Planner, **kwargs: Any) -> None:
@@ -46,10 +51,10 @@ class Client(pymongo.MongoClient[Document]):
         """endSessions is not listed for any level; the server forgets idle sessions by itself."""
 
 
-class Database(database.Database[Document]):
+class Database(PlainDatabase):
     @property
     def planner(self) -> Planner:
-        return self.client.planner  # type: ignore[attr-defined, no-any-return]
+        return self.client.planner
 
     def __getitem__(self, name: str) -> "Collection":
         return Collection(self, name)
@@ -89,10 +94,10 @@ class Database(database.Database[Document]):
         raise guard.refuse("a change stream over a database here", self.planner.level, "watch() of a collection")
 
 
-class Collection(collection.Collection[Document]):
+class Collection(PlainCollection):
     @property
     def level(self) -> str:
-        return self.database.planner.level  # type: ignore[attr-defined, no-any-return]
+        return self.database.planner.level
 
     def with_options(self, *args: Any, **kwargs: Any) -> "Collection":
         plain = super().with_options(*args, **kwargs)
@@ -121,12 +126,12 @@ class Collection(collection.Collection[Document]):
 
     def _prepare(self, pipeline: list[Document], session: Any) -> tuple[Plan, list[Any]]:
         """The plan, and the values of the pipeline, of the clock and of the subqueries, which are run here."""
-        plan, values = self.database.planner.plan(self.name, pipeline)  # type: ignore[attr-defined]
+        plan, values = self.database.planner.plan(self.name, pipeline)
         if plan.clock:
             values[plan.clock.number] = datetime.now(UTC)
         for subquery in plan.subqueries:
             rows = self.database[subquery.collection].aggregate(fill(subquery.stages, values), session)
-            row = next(iter(rows), {})
+            row: Document = next(iter(rows), {})
             for column, hole in subquery.answers.items():
                 values[hole.number] = row.get(column)
         return plan, values
@@ -180,7 +185,7 @@ class Collection(collection.Collection[Document]):
         return super().update_one(filter, self._checked_update(filter, update, kwargs), *args, **kwargs)
 
     def update_many(self, filter: Any, update: Any, *args: Any, **kwargs: Any) -> Any:
-        """Like pymongo's, and for the pipelines of the stock backend too. Sent as a single update if one row is meant."""
+        """Like pymongo's, and for the stock backend's pipelines too. A single update if one row is meant."""
         if isinstance(update, Sequence) and (rows := per_row_updates(filter, list(update))):
             return self.bulk_write(update_statements(filter, rows), ordered=False, session=kwargs.get("session"))
         update = self._checked_update(filter, update, kwargs)
