@@ -17,6 +17,14 @@ __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # hooks: 
 PASSWORD = "correct horse battery"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests about SQLite itself have nothing to say on another database."""
+    if TEST_DATABASE != "sqlite":
+        about_sqlite = [item for item in items if item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=about_sqlite)
+        items[:] = [item for item in items if item not in about_sqlite]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _the_database_that_was_asked_for() -> None:
     """A suite that ran on another engine than it was told to would prove nothing."""

@@ -61,8 +61,8 @@ def databases(url: str, *, threads: int = 4, secret_arn: str = "") -> dict[str, 
     if scheme in ("documentdb", "mongodb", "mongodb+srv"):
         return {"default": _documentdb(scheme, url, threads, secret_arn)}
     raise ImproperlyConfigured(
-        f"DATABASE_URL begins with {scheme + ':' if ':' in url else 'no scheme'}; it must begin with sqlite:///, "
-        f"documentdb:// or mongodb://. For example {EXAMPLE}"
+        f"DATABASE_URL must begin with sqlite:///, documentdb:// or mongodb://, and it begins with "
+        f"{scheme + ':' if ':' in url else 'no scheme'}. For example {EXAMPLE}"
     )
 
 

@@ -58,7 +58,7 @@ def plan_of(rows: "QuerySet[Any]") -> Plan:
 
 def plan_in_sqlite_words(text: str) -> Plan:
     """From lines such as "3 0 62 SEARCH courses_course USING INDEX course_newest (status=?)"."""
-    plan = Plan()
+    plan = Plan(is_empty=not text)
     for line in text.splitlines():
         if "USE TEMP B-TREE FOR" in line and "ORDER BY" in line:
             plan.is_sorted_in_memory = True

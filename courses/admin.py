@@ -7,10 +7,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from coursebundler.atomic_admin import AtomicMixin
 from coursebundler.exports import ExportMixin
 from coursebundler.formatting import rupees
 from courses.forms import CourseAdminForm, LectureAdminForm
 from courses.models import Category, Course, Grant, Lecture, Progress, Saved, Section
+
+
+# Keys are ordered by time, and need no index of their own to be walked along.
+NEWEST_FIRST = ["-pk"]
 
 
 class OwnCoursesMixin:
@@ -45,7 +50,7 @@ class UploadsMixin:
 
 
 @admin.register(Category)
-class CategoryAdmin(ExportMixin, admin.ModelAdmin):
+class CategoryAdmin(ExportMixin, AtomicMixin, admin.ModelAdmin):
     list_display = ["name", "slug"]
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}
@@ -58,9 +63,10 @@ class SectionInline(admin.TabularInline):
 
 
 @admin.register(Course)
-class CourseAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
+class CourseAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, AtomicMixin, admin.ModelAdmin):
     form = CourseAdminForm
     course_path = ""
+    ordering = NEWEST_FIRST
     list_display = ["title", "category", "instructor", "status", "price", "lecture_count", "updated_at"]
     list_filter = ["status", "level", "category"]
     search_fields = ["title", "slug", "promise", "instructor__name", "instructor__email"]
@@ -97,7 +103,8 @@ class LectureInline(admin.TabularInline):
 
 
 @admin.register(Section)
-class SectionAdmin(OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
+class SectionAdmin(OwnCoursesMixin, ExportMixin, AtomicMixin, admin.ModelAdmin):
+    ordering = NEWEST_FIRST
     list_display = ["title", "course", "position"]
     search_fields = ["title", "course__title"]
     list_select_related = ["course"]
@@ -105,8 +112,9 @@ class SectionAdmin(OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
 
 
 @admin.register(Lecture)
-class LectureAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
+class LectureAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, AtomicMixin, admin.ModelAdmin):
     form = LectureAdminForm
+    ordering = NEWEST_FIRST
     list_display = ["title", "course", "section", "kind", "duration_seconds", "is_preview"]
     list_filter = ["kind", "is_preview"]
     search_fields = ["title", "course__title"]
@@ -114,9 +122,10 @@ class LectureAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, admin.ModelAdmin)
 
 
 @admin.register(Grant)
-class GrantAdmin(ExportMixin, admin.ModelAdmin):
+class GrantAdmin(ExportMixin, AtomicMixin, admin.ModelAdmin):
     """Grants are given and taken back here; they are never deleted, so that access can be explained later."""
 
+    ordering = NEWEST_FIRST
     list_display = ["user", "course", "source_kind", "starts_at", "ends_at", "revoked_at"]
     list_filter = ["source_kind", ("revoked_at", admin.EmptyFieldListFilter), ("ends_at", admin.EmptyFieldListFilter)]
     search_fields = ["user__email", "user__name", "course__title"]
@@ -143,6 +152,7 @@ class GrantAdmin(ExportMixin, admin.ModelAdmin):
 class ProgressAdmin(ExportMixin, admin.ModelAdmin):
     """To look at, not to change: what a student did is the student's."""
 
+    ordering = NEWEST_FIRST
     list_display = ["user", "lecture", "watched_seconds", "position_seconds", "done_at", "updated_at"]
     list_filter = [("done_at", admin.EmptyFieldListFilter)]
     search_fields = ["user__email", "lecture__title", "course__title"]
@@ -160,6 +170,7 @@ class ProgressAdmin(ExportMixin, admin.ModelAdmin):
 
 @admin.register(Saved)
 class SavedAdmin(ExportMixin, admin.ModelAdmin):
+    ordering = NEWEST_FIRST
     list_display = ["user", "course", "created_at"]
     search_fields = ["user__email", "course__title"]
     list_select_related = ["user", "course"]

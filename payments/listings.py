@@ -57,7 +57,8 @@ def _of_the_catalogue() -> Iterator[Listing]:
             sorts_few="" if sort == "newest" else "the courses of a category",
         )
     yield Listing("words searched", lambda: SearchToken.objects.filter(word__gte="kn", word__lt="kn\U0010ffff"))
-    yield Listing("courses found", lambda: asked(query="knots"), sorts_few="the courses found")
+    word = str(some(SearchToken, "word"))
+    yield Listing("courses found", lambda: asked(query=word), sorts_few="the courses found")
 
 
 def _of_a_course() -> Iterator[Listing]:
@@ -115,8 +116,12 @@ def _of_the_admin() -> Iterator[Listing]:
 def _admin_page(model: type[Model], options: Any) -> "QuerySet[Any]":
     """As django.contrib.admin's ChangeList makes it, for somebody who may see all rows."""
     ordering = list(options.ordering or model._meta.ordering)
-    is_unique = {name.lstrip("-") for name in ordering} & {"pk", "id", "name"}
-    rows = model._default_manager.order_by(*ordering, *([] if is_unique else ["-pk"]))
+    is_total = any(name in ("pk", "id") or model._meta.get_field(name).unique for name in map(_bare, ordering))
+    rows = model._default_manager.order_by(*ordering, *([] if is_total else ["-pk"]))
     if options.list_select_related:
         rows = rows.select_related(*options.list_select_related)
     return rows[:ADMIN_PAGE_SIZE]
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("-")

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from import_export.resources import ModelResource
 
+from coursebundler.atomic_admin import AtomicMixin
 from coursebundler.db import atomic
 from coursebundler.exports import ExportMixin
 from users.models import User
@@ -60,7 +61,7 @@ class UserResource(ModelResource):
 
 
 @admin.register(User)
-class UserAdmin(ExportMixin, DjangoUserAdmin):
+class UserAdmin(ExportMixin, AtomicMixin, DjangoUserAdmin):
     add_form = UserCreateForm
     form = UserForm
     resource_classes = [UserResource]
@@ -68,7 +69,7 @@ class UserAdmin(ExportMixin, DjangoUserAdmin):
     list_display = ["email", "name", "is_staff", "is_active", "date_joined", "last_login"]
     list_filter = ["is_staff", "is_superuser", "is_active", "groups", "date_joined"]
     search_fields = ["email", "name"]
-    ordering = ["-date_joined"]
+    ordering = ["-pk"]  # ordered by time, and needs no index of its own
     date_hierarchy = "date_joined"
     readonly_fields = ["photo_key", "date_joined", "last_login"]
     fieldsets = [

@@ -18,11 +18,12 @@ from courses.page_cache import cached_for_anonymous
 from courses.progress import course_progress
 
 PAGE_SIZE = 24
+# Each is the end of an index of Course, forwards or backwards throughout.
 SORTS = {
     "newest": ("Newest first", ["-published_at", "-pk"]),
     "title": ("Title A–Z", ["title", "pk"]),
     "price": ("Price, low to high", ["price_paise", "pk"]),
-    "-price": ("Price, high to low", ["-price_paise", "pk"]),
+    "-price": ("Price, high to low", ["-price_paise", "-pk"]),
 }
 SORT_LABELS = [(name, label) for name, (label, _) in SORTS.items()]
 ASKED = {"q": "", "category": "", "sort": "newest", "page": "1"}
