@@ -31,6 +31,9 @@ class Plan:
     scanned: list[str] = field(default_factory=list)
     is_sorted_in_memory: bool = False
     is_empty: bool = False
+    # The first index by which the rows could be found, and found in their order, whatever the database made of it.
+    fits: str = ""
+    fits_in_order: str = ""
     examined: int | None = None
     returned: int | None = None
 
@@ -74,7 +77,10 @@ def plan_in_sqlite_words(text: str) -> Plan:
 def _plan_on_documentdb(rows: "QuerySet[Any]") -> Plan:
     collection, pipeline = _as_sent(rows)
     told = _explain({"aggregate": collection, "pipeline": pipeline, "cursor": {}})
-    return plan_in_documentdb_words(collection, pipeline, told, lambda head: _explain({"find": collection, **head}))
+    plan = plan_in_documentdb_words(collection, pipeline, told, lambda head: _explain({"find": collection, **head}))
+    indexes = connection.get_collection(collection).index_information()
+    plan.fits, plan.fits_in_order = fitting_indexes(pipeline, indexes)
+    return plan
 
 
 def _as_sent(rows: "QuerySet[Any]") -> tuple[str, list[dict[str, Any]]]:
@@ -120,6 +126,52 @@ def _is_sorted_in_memory(pipeline: list[dict[str, Any]], explain_find: Any) -> b
             head = {"filter": before[0]["$match"] if before else {}, "sort": stage["$sort"]}
             return any(item["stage"] == "SORT" for item in _documents_with("stage", explain_find(head)))
     return False
+
+
+def fitting_indexes(pipeline: list[dict[str, Any]], indexes: Mapping[str, Any]) -> tuple[str, str]:
+    """(an index that finds the rows of a pipeline, one that finds them in order); "" for none.
+
+    By the rule of thumb: first the columns that are equal to something, then those that are sorted by.
+    """
+    match, rest = _first(pipeline, "$match")
+    sort, _ = _first(rest, "$sort")
+    equal, compared = _columns(match)
+    finds = in_order = ""
+    for name, index in indexes.items():
+        if "partialFilterExpression" in index:
+            continue
+        keys = list(index["key"])
+        count = next((number for number, (column, _) in enumerate(keys) if column not in equal), len(keys))
+        if count or not match or keys[0][0] in compared:
+            finds = finds or name
+            wanted = [(column, way) for column, way in sort.items() if column not in equal]
+            backwards = [(column, -way) for column, way in wanted]
+            if keys[count : count + len(wanted)] in (wanted, backwards):
+                in_order = in_order or name
+    has_late_sort = not sort and any("$sort" in stage for stage in pipeline)
+    return finds, "" if has_late_sort else in_order
+
+
+def _first(pipeline: list[dict[str, Any]], operator: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(the argument of the first stage if it is of that kind, the other stages)."""
+    if pipeline and operator in pipeline[0]:
+        return pipeline[0][operator], pipeline[1:]
+    return {}, pipeline
+
+
+def _columns(condition: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """The columns that must be equal to a value, and those that are compared otherwise."""
+    equal, compared = set(), set()
+    for column, value in condition.items():
+        if column == "$and":
+            for part in value:
+                more_equal, more_compared = _columns(part)
+                equal |= more_equal
+                compared |= more_compared
+        elif not column.startswith("$"):
+            is_comparison = isinstance(value, Mapping) and any(name.startswith("$") for name in value)
+            (compared if is_comparison and "$eq" not in value else equal).add(column)
+    return equal, compared
 
 
 def _documents_with(key: str, told: Any) -> Iterator[Mapping[str, Any]]:

@@ -63,7 +63,7 @@ def _of_the_catalogue() -> Iterator[Listing]:
 
 def _of_a_course() -> Iterator[Listing]:
     course, slug = some(Lecture, "course_id"), some(Course, "slug")
-    yield Listing("a course by its address", lambda: Course.objects.filter(slug=slug).select_related("category"))
+    yield Listing("a course by its address", lambda: Course.objects.filter(slug=slug).order_by())
     yield Listing(
         "its lectures",
         lambda: Lecture.objects.filter(course=course).in_course_order().defer("text"),
@@ -89,7 +89,9 @@ def _of_payments() -> Iterator[Listing]:
     yield Listing("a student's orders", lambda: Order.objects.filter(user=user)[:24])
     unpaid = Order.objects.unpaid().filter(user=user, product_key="course:1")
     yield Listing("an unpaid order", lambda: unpaid.order_by()[:1])
-    yield Listing("an order by the gateway's number", lambda: Order.objects.filter(gateway_order_id="order_1"))
+    yield Listing(
+        "an order by the gateway's number", lambda: Order.objects.filter(gateway_order_id="order_1").order_by()
+    )
     yield Listing("an order's lines", lambda: OrderLine.objects.filter(order=order), "an order's lines")
     yield Listing("an order's payments", lambda: Payment.objects.filter(order=order), "an order's payments")
     payments = Payment.objects.filter(gateway_payment_id="pay_1", entry="captured")

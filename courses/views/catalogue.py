@@ -91,7 +91,7 @@ def find_courses(query: str, category: str, sort: str, page: str) -> dict[str, A
     query = query.strip()[:100]
     found = Course.objects.published().matching(query)
     categories = categories_of(found)
-    chosen = found.filter(category__slug=category) if category else found
+    chosen = found.filter(category=_id_of(category, categories)) if category else found
     total = sum(row["count"] for row in categories if category in ("", row["slug"]))
     return {
         "page": page_of(chosen.for_cards().order_by(*SORTS[sort][1]), page, total),
@@ -103,10 +103,18 @@ def find_courses(query: str, category: str, sort: str, page: str) -> dict[str, A
     }
 
 
+def _id_of(slug: str, categories: list[dict[str, Any]]) -> Any:
+    """By its id an index finds a category's courses in order; by its slug DocumentDB would join every course first."""
+    return next((row["id"] for row in categories if row["slug"] == slug), None)
+
+
 def categories_of(courses: CourseQuerySet) -> list[dict[str, Any]]:
-    """[{"name", "slug", "count"}] of the categories that have courses, by name. One query; gives the total as well."""
-    rows = courses.order_by("category__name").values("category__name", "category__slug").annotate(count=Count("pk"))
-    return [{"name": row["category__name"], "slug": row["category__slug"], "count": row["count"]} for row in rows]
+    """[{"id", "name", "slug", "count"}] of the categories that have courses, by name. One query, and the total."""
+    rows = courses.order_by("category__name").values("category_id", "category__name", "category__slug")
+    return [
+        {"id": row["category_id"], "name": row["category__name"], "slug": row["category__slug"], "count": row["count"]}
+        for row in rows.annotate(count=Count("pk"))
+    ]
 
 
 class CountedPaginator(Paginator):
