@@ -21,6 +21,7 @@ LEVEL_OF_MONGODB = "8.0.2"
 # Health checks have two seconds in all.
 SERVER_SELECTION_MILLISECONDS = 1500
 CONNECT_MILLISECONDS = 2000
+LOCAL_CACHE = "django.core.cache.backends.locmem.LocMemCache"
 EXAMPLE = "documentdb://user:password@host:27017/name?engine=8.0.2"
 
 OPTION_TYPES: dict[str, type] = {
@@ -67,10 +68,16 @@ def databases(url: str, *, threads: int = 4, secret_arn: str = "") -> dict[str, 
 
 
 def caches(database: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Django's CACHES: memory where there is one machine, a collection where there are several (no Redis needed)."""
-    if database["ENGINE"] == "coursebundler.documentdb":
-        return {"default": {"BACKEND": "coursebundler.documentdb.cache.CollectionCache", "LOCATION": "cache"}}
-    return {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2000}}}
+    """Django's CACHES."""
+    shared = {"BACKEND": "coursebundler.documentdb.cache.CollectionCache", "LOCATION": "cache"}
+    is_shared = database["ENGINE"] == "coursebundler.documentdb"
+    return {
+        # What processes have to agree on, such as rate limits: a collection, so that nobody needs a Redis. On SQLite
+        # each process has its own.
+        "default": shared if is_shared else {"BACKEND": LOCAL_CACHE},
+        # Rendered pages and cards, in each process's memory (courses/page_cache.py, courses/templatetags/cards.py).
+        "local": {"BACKEND": LOCAL_CACHE, "LOCATION": "local", "OPTIONS": {"MAX_ENTRIES": 5000}},
+    }
 
 
 def _sqlite(url: str) -> dict[str, Any]:
