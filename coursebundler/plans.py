@@ -78,9 +78,14 @@ def _plan_on_documentdb(rows: "QuerySet[Any]") -> Plan:
     collection, pipeline = _as_sent(rows)
     told = _explain({"aggregate": collection, "pipeline": pipeline, "cursor": {}})
     plan = plan_in_documentdb_words(collection, pipeline, told, lambda head: _explain({"find": collection, **head}))
-    indexes = connection.get_collection(collection).index_information()
+    indexes = _database().get_collection(collection).index_information()
     plan.fits, plan.fits_in_order = fitting_indexes(pipeline, indexes)
     return plan
+
+
+def _database() -> Any:
+    """The connection as DocumentDB's backend makes it."""
+    return connection
 
 
 def _as_sent(rows: "QuerySet[Any]") -> tuple[str, list[dict[str, Any]]]:
@@ -90,12 +95,12 @@ def _as_sent(rows: "QuerySet[Any]") -> tuple[str, list[dict[str, Any]]]:
     needs_columns = rows.query.annotations or not rows.query.default_cols or rows.query.distinct
     pipeline = compiler.build_query(compiler.columns if needs_columns else None).get_pipeline()
     collection = compiler.collection_name
-    sent = connection.get_collection(collection).as_sent({"aggregate": collection, "pipeline": pipeline})
+    sent = _database().get_collection(collection).as_sent({"aggregate": collection, "pipeline": pipeline})
     return collection, sent["pipeline"]
 
 
 def _explain(command: dict[str, Any]) -> Mapping[str, Any]:
-    told: Mapping[str, Any] = connection.database.command({"explain": command, "verbosity": "executionStats"})
+    told: Mapping[str, Any] = _database().database.command({"explain": command, "verbosity": "executionStats"})
     return told
 
 

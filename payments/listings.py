@@ -115,7 +115,7 @@ def _of_the_admin() -> Iterator[Listing]:
         yield Listing(name, lambda model=model, options=options: _admin_page(model, options))  # type: ignore[misc]
 
 
-def _admin_page(model: type[Model], options: Any) -> "QuerySet[Any]":
+def _admin_page(model: Any, options: Any) -> "QuerySet[Any]":
     """As django.contrib.admin's ChangeList makes it, for somebody who may see all rows."""
     ordering = list(options.ordering or model._meta.ordering)
     is_total = any(name in ("pk", "id") or model._meta.get_field(name).unique for name in map(_bare, ordering))

@@ -79,7 +79,7 @@ class DatabaseSecret:
             if self._versions_read_at < since:
                 self._read_versions()
             known = [self._current, *self._versions]
-            return list(dict.fromkeys(version for version in known if version not in (None, refused)))  # type: ignore[misc]
+            return list(dict.fromkeys(version for version in known if version not in (None, refused)))
 
     def _read_versions(self) -> None:
         found = []
