@@ -1,4 +1,4 @@
-"""Every listing is served by an index where there are ten thousand rows."""
+"""Every listing is served by an index where there are many rows."""
 
 import io
 import re
@@ -14,9 +14,8 @@ from payments.management.commands.explain_queries import verdict
 from payments.models import Order, OrderLine, Payment, WebhookEvent
 from users.models import User
 
-ROWS = 10_000
-# The test server for DocumentDB stores some hundred rows a second: there only courses are so many.
-OTHERS = ROWS if connection.vendor == "sqlite" else 1000
+# The test server for DocumentDB stores some hundred rows a second, and gets slower: fewer there, by the same plans.
+ROWS = 10_000 if connection.vendor == "sqlite" else 1000
 
 
 def explain() -> dict[str, tuple[str, ...]]:
@@ -28,9 +27,9 @@ def explain() -> dict[str, tuple[str, ...]]:
 
 
 @pytest.fixture
-def ten_thousand_courses(db):
-    """Ten thousand of everything that a school has most of; one student has a thousandth of it."""
-    users = User.objects.bulk_create([User(email=f"u{n}@example.org", name=f"U {n}") for n in range(OTHERS)], 1000)
+def many_rows(db):
+    """So many of everything that a school has most of; one student has a thousandth of it."""
+    users = User.objects.bulk_create([User(email=f"u{n}@example.org", name=f"U {n}") for n in range(ROWS)], 1000)
     categories = Category.objects.bulk_create([Category(name=f"C{n}", slug=f"c{n}") for n in range(10)])
     now = models.DateTimeField().to_python("2026-01-01T00:00:00Z")
     courses = [
@@ -49,32 +48,32 @@ def ten_thousand_courses(db):
     ]
     Course.objects.bulk_create(courses, 1000)
     sections = Section.objects.bulk_create([Section(course=course, title="One") for course in courses[:1000]], 1000)
-    lectures = [Lecture(section=sections[n % 1000], course=courses[n % 1000], title=f"L{n}") for n in range(OTHERS)]
+    lectures = [Lecture(section=sections[n % 1000], course=courses[n % 1000], title=f"L{n}") for n in range(ROWS)]
     Lecture.objects.bulk_create(lectures, 1000)
-    SearchToken.objects.bulk_create([SearchToken(course=courses[n], word=f"w{n:05}") for n in range(OTHERS)], 1000)
-    pairs = [(users[n % 1000], courses[(n * 7 + n // 1000) % ROWS]) for n in range(OTHERS)]
+    SearchToken.objects.bulk_create([SearchToken(course=courses[n], word=f"w{n:05}") for n in range(ROWS)], 1000)
+    pairs = [(users[n % 1000], courses[(n * 7 + n // 1000) % ROWS]) for n in range(ROWS)]
     Grant.objects.bulk_create([Grant(user=user, course=course, source_id=course.pk) for user, course in pairs], 1000)
     Saved.objects.bulk_create([Saved(user=user, course=course) for user, course in pairs], 1000)
-    begun = [Progress(user=users[n % 1000], lecture=lectures[n], course=lectures[n].course) for n in range(OTHERS)]
+    begun = [Progress(user=users[n % 1000], lecture=lectures[n], course=lectures[n].course) for n in range(ROWS)]
     Progress.objects.bulk_create(begun, 1000)
-    orders = [Order(user=users[n % 1000], product_key=f"course:{n}", amount_paise=100) for n in range(OTHERS)]
+    orders = [Order(user=users[n % 1000], product_key=f"course:{n}", amount_paise=100) for n in range(ROWS)]
     Order.objects.bulk_create(orders, 1000)
     OrderLine.objects.bulk_create(
-        [OrderLine(order=orders[n], course=courses[n], title="T", amount_paise=100) for n in range(OTHERS)], 1000
+        [OrderLine(order=orders[n], course=courses[n], title="T", amount_paise=100) for n in range(ROWS)], 1000
     )
-    events = [WebhookEvent(event_id=f"e{n}", kind="payment.captured", outcome="paid") for n in range(OTHERS)]
+    events = [WebhookEvent(event_id=f"e{n}", kind="payment.captured", outcome="paid") for n in range(ROWS)]
     WebhookEvent.objects.bulk_create(events, 1000)
     Payment.objects.bulk_create(
         [
             Payment(order=orders[n], entry="failed", gateway_payment_id=f"p{n}", amount_paise=100, currency="INR")
-            for n in range(OTHERS)
+            for n in range(ROWS)
         ],
         1000,
     )
 
 
 @pytest.mark.slow
-def test_indexes_serve_ten_thousand_rows(ten_thousand_courses):
+def test_indexes_serve_many_rows(many_rows):
     """On the test server for DocumentDB some indexes are not used: its planner looks at equalities only."""
     found = explain()
     assert list(found) == [listing.name for listing in listings()]
