@@ -138,7 +138,7 @@ def fitting_indexes(pipeline: list[dict[str, Any]], indexes: Mapping[str, Any]) 
 
     By the rule of thumb: first the columns that are equal to something, then those that are sorted by.
     """
-    # The stock backend names each column that it sorts by once more, {"$addFields": {"x": "$x"}}, which changes nothing.
+    # The stock backend names what it sorts by once more, {"$addFields": {"x": "$x"}}: that changes nothing.
     pipeline = [
         stage for stage in pipeline if any(f"${name}" != of for name, of in stage.get("$addFields", stage).items())
     ]

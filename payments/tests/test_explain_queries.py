@@ -73,6 +73,7 @@ def many_rows(db):
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite  # To do: on DocumentDB a sort does not yet come straight after its filter.
 def test_indexes_serve_many_rows(many_rows):
     """On the test server for DocumentDB some indexes are not used: its planner looks at equalities only."""
     found = explain()
