@@ -33,7 +33,6 @@ OPTION_TYPES: dict[str, type] = {
     "readPreference": str,
     "replicaSet": str,
     "retryWrites": bool,
-    "secret": str,
     "serverSelectionTimeoutMS": int,
     "socketTimeoutMS": int,
     "tls": bool,
@@ -50,13 +49,18 @@ class Secret(str):
         return "'********'"
 
 
-def databases(url: str, *, threads: int = 4) -> dict[str, dict[str, Any]]:
-    """Django's DATABASES. `threads` is how many use the pool of one process at once."""
+def databases(url: str, *, threads: int = 4, secret_arn: str = "") -> dict[str, dict[str, Any]]:
+    """Django's DATABASES. `threads` is how many use the pool of one process at once.
+
+    `secret_arn` names a secret in AWS Secrets Manager that holds user and password; the URL then names neither.
+    """
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
+        if secret_arn:
+            raise ImproperlyConfigured("DATABASE_SECRET_ARN is set, but an SQLite database has no password.")
         return {"default": _sqlite(url)}
     if scheme in ("documentdb", "mongodb", "mongodb+srv"):
-        return {"default": _documentdb(scheme, url, threads)}
+        return {"default": _documentdb(scheme, url, threads, secret_arn)}
     raise ImproperlyConfigured(
         f"DATABASE_URL must begin with sqlite:///, documentdb:// or mongodb://, and it begins with "
         f"{scheme + ':' if ':' in url else 'no scheme'}. For example {EXAMPLE}"
@@ -91,7 +95,7 @@ def _sqlite(url: str) -> dict[str, Any]:
     }
 
 
-def _documentdb(scheme: str, url: str, threads: int) -> dict[str, Any]:
+def _documentdb(scheme: str, url: str, threads: int, secret_arn: str) -> dict[str, Any]:
     try:
         parts = urlsplit(url)
         hosts, name, query = parts.netloc.rpartition("@")[2], parts.path.strip("/"), parse_qsl(parts.query, True, True)
@@ -101,14 +105,18 @@ def _documentdb(scheme: str, url: str, threads: int) -> dict[str, Any]:
     if not hosts or not name or "/" in name:
         raise ImproperlyConfigured(f"DATABASE_URL needs a host and the name of a database. For example {EXAMPLE}")
     _check_ports(hosts)
+    if secret_arn and parts.username:
+        raise ImproperlyConfigured(
+            "DATABASE_URL names a user although DATABASE_SECRET_ARN is set: leave user and password out of the URL."
+        )
     options = _options(dict(query))
     engine = options.pop("engine", None)
     if scheme == "documentdb":
         defaults = _documentdb_defaults(engine)
-        if not parts.username and "secret" not in options and options.get("tls") is not False:
+        if not parts.username and not secret_arn and options.get("tls") is not False:
             raise ImproperlyConfigured(
-                "DATABASE_URL needs a user name and a password, or secret= and the name of a secret of AWS Secrets "
-                f"Manager. For example {EXAMPLE}"
+                "DATABASE_URL needs a user name and a password, or DATABASE_SECRET_ARN the secret in which they are. "
+                f"For example {EXAMPLE}"
             )
     else:
         defaults = {"retryWrites": True} if engine is None else {"retryWrites": engine == "8.0.2"}
@@ -127,7 +135,7 @@ def _documentdb(scheme: str, url: str, threads: int) -> dict[str, Any]:
         "HOST": f"{'mongodb+srv' if scheme == 'mongodb+srv' else 'mongodb'}://{hosts}/",
         "USER": unquote(parts.username or ""),
         "PASSWORD": Secret(unquote(parts.password or "")),
-        "OPTIONS": {"engine": _level(engine)} | options,
+        "OPTIONS": {"engine": _level(engine)} | ({"secret_arn": secret_arn} if secret_arn else {}) | options,
     }
 
 

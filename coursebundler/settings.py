@@ -111,6 +111,8 @@ INSTALLED_APPS.append("django.forms")
 DATABASES = database_url.databases(
     required("DATABASE_URL", development=f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
     threads=env.int("WEB_THREADS", default=4),
+    # Where in AWS Secrets Manager its user and password are, if they are not in the URL (docs/database.md).
+    secret_arn=env.str("DATABASE_SECRET_ARN", default="").strip(),
 )
 DEFAULT_AUTO_FIELD = "coursebundler.fields.UUIDAutoField"
 ALLAUTH_DEFAULT_AUTO_FIELD = DEFAULT_AUTO_FIELD

@@ -15,6 +15,7 @@ from import_export import fields, resources
 from coursebundler.exports import ExportMixin
 from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
+from courses.admin import NEWEST_FIRST
 from payments.confirmation import confirm_order
 from payments.models import Order, OrderLine, Payment, WebhookEvent
 from payments.razorpay import GatewayError
@@ -75,6 +76,7 @@ class OrderResource(resources.ModelResource):
 @admin.register(Order)
 class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
     resource_classes = [OrderResource]
+    ordering = NEWEST_FIRST
     list_display = ["number", "user", "status", "amount", "created_at", "paid_at"]
     list_filter = ["status", "created_at", "paid_at"]
     list_select_related = ["user"]
@@ -144,6 +146,7 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
 
 @admin.register(Payment)
 class PaymentAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
+    ordering = NEWEST_FIRST
     list_display = ["created_at", "entry", "amount", "currency", "method", "gateway_payment_id", "order"]
     list_filter = ["entry", "method", "created_at"]
     list_select_related = ["order"]
@@ -153,6 +156,7 @@ class PaymentAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
 
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(LookOnlyMixin, admin.ModelAdmin):
+    ordering = NEWEST_FIRST
     list_display = ["created_at", "kind", "outcome", "event_id"]
     list_filter = ["kind", "outcome", "created_at"]
     list_per_page = 50

@@ -69,7 +69,7 @@ class UserAdmin(ExportMixin, AtomicMixin, DjangoUserAdmin):
     list_display = ["email", "name", "is_staff", "is_active", "date_joined", "last_login"]
     list_filter = ["is_staff", "is_superuser", "is_active", "groups", "date_joined"]
     search_fields = ["email", "name"]
-    ordering = ["-date_joined"]
+    ordering = ["-pk"]  # ordered by time, and needs no index of its own
     date_hierarchy = "date_joined"
     readonly_fields = ["photo_key", "date_joined", "last_login"]
     fieldsets = [

@@ -3,6 +3,7 @@
 It stands on django-mongodb-backend, which speaks to MongoDB, and changes what leaves for the server:
 
     base.py        DatabaseWrapper: the connection, its settings, its pool
+    credentials.py user and password from AWS Secrets Manager, followed while the site runs
     driver.py      pymongo's client, database and collection, with every way to the server rewritten and guarded
     rewrite/       pipelines: one named rule for each thing that the stock backend emits and DocumentDB lacks
     updates.py     updates: from aggregation pipelines to classic update documents

@@ -4,14 +4,12 @@ Whoever gets hold of the connection gets these: the ORM, migrations, the cache, 
 for a raw collection. What is not overridden here sends nothing of its own, or goes through what is.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import wraps
 from typing import Any
 
 import pymongo
 from pymongo import collection, database
-from pymongo.errors import OperationFailure
 from pymongo.operations import DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
 from coursebundler.documentdb import guard
@@ -29,16 +27,10 @@ PlainCollection: Any = collection.Collection
 
 
 class Client(PlainClient):
-    """A MongoClient whose databases are guarded; `planner` knows the engine level.
+    """A MongoClient whose databases are guarded; `planner` knows the engine level."""
 
-    `renew` is asked for another client when the server refuses this one's password; it gives None if there is none.
-    """
-
-    def __init__(
-        self, *args: Any, planner: Planner, renew: "Callable[[Client], Client | None] | None" = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, planner: Planner, **kwargs: Any) -> None:
         self.planner = planner
-        self.renew = renew
         super().__init__(*args, **kwargs)
 
     def __getitem__(self, name: str) -> "Database":
@@ -282,37 +274,6 @@ def _options_of(plain: Any) -> Document:
         "write_concern": plain.write_concern,
         "read_concern": plain.read_concern,
     }
-
-
-AUTHENTICATION_FAILED = 18
-
-
-def once_more_with_new_credentials(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Do it again, once, when the password was refused and there is a new one.
-
-    A refused password means that the connection was never made, so nothing was sent and nothing happens twice. In a
-    transaction the earlier part is lost, so that the whole of it has to start over.
-    """
-
-    @wraps(method)
-    def attempt(self: Collection, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except OperationFailure as error:
-            client = self.database.client
-            renewed = client.renew(client) if error.code == AUTHENTICATION_FAILED and client.renew else None
-            if renewed is None or kwargs.get("session") is not None:
-                raise
-        return getattr(renewed[self.database.name][self.name], method.__name__)(*args, **kwargs)
-
-    return attempt
-
-
-for _name in [
-    *("aggregate", "find_one", "count_documents", "distinct", "insert_one", "insert_many", "update_one", "update_many"),
-    *("replace_one", "delete_one", "delete_many", "find_one_and_update", "bulk_write"),
-]:  # fmt: skip
-    setattr(Collection, _name, once_more_with_new_credentials(getattr(Collection, _name)))
 
 
 class Rows:

@@ -115,6 +115,25 @@ def test_the_password_does_not_print():
     assert config["PASSWORD"] == Secret("s@cret")
 
 
+def test_user_and_password_may_be_in_a_secret():
+    url = "documentdb://host/shop?engine=8.0.2"
+    config = databases(url, secret_arn="shop/database")["default"]
+    assert (config["USER"], config["PASSWORD"], config["OPTIONS"]["secret_arn"]) == ("", "", "shop/database")
+    assert "secret_arn" not in databases(DOCUMENTDB + "8.0.2")["default"]["OPTIONS"]
+
+
+@pytest.mark.parametrize("url", ["documentdb://a:pa3sw0rd@host/shop?engine=5.0", "mongodb://a@host/shop"])
+def test_user_and_password_are_in_one_place_only(url):
+    with pytest.raises(ImproperlyConfigured, match="leave user and password out of the URL") as caught:
+        databases(url, secret_arn="shop/database")
+    assert "pa3sw0rd" not in str(caught.value)
+
+
+def test_sqlite_has_no_secret(tmp_path):
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_SECRET_ARN is set"):
+        databases(f"sqlite:///{tmp_path / 'db.sqlite3'}", secret_arn="shop/database")
+
+
 def test_the_certificates_are_those_of_the_two_regions():
     context = ssl.create_default_context(cafile=CA_FILE)
     owners = {dict(pair[0] for pair in item["subject"])["commonName"] for item in context.get_ca_certs()}

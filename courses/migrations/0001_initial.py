@@ -163,19 +163,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='course',
-            index=models.Index(fields=['status', '-published_at'], name='course_newest'),
+            index=models.Index(fields=['status', '-published_at', '-id'], name='course_newest'),
         ),
         migrations.AddIndex(
             model_name='course',
-            index=models.Index(fields=['status', 'category', '-published_at'], name='course_category_newest'),
+            index=models.Index(fields=['status', 'category', '-published_at', '-id'], name='course_category_newest'),
         ),
         migrations.AddIndex(
             model_name='course',
-            index=models.Index(fields=['status', 'price_paise'], name='course_price'),
+            index=models.Index(fields=['status', 'price_paise', 'id'], name='course_price'),
         ),
         migrations.AddIndex(
             model_name='course',
-            index=models.Index(fields=['status', 'title'], name='course_title'),
+            index=models.Index(fields=['status', 'title', 'id'], name='course_title'),
         ),
         migrations.AddConstraint(
             model_name='course',

@@ -134,10 +134,10 @@ class Course(CatalogueModel):
     class Meta:
         ordering = ["-published_at", "-id"]
         indexes = [
-            models.Index(fields=["status", "-published_at"], name="course_newest"),
-            models.Index(fields=["status", "category", "-published_at"], name="course_category_newest"),
-            models.Index(fields=["status", "price_paise"], name="course_price"),
-            models.Index(fields=["status", "title"], name="course_title"),
+            models.Index(fields=["status", "-published_at", "-id"], name="course_newest"),
+            models.Index(fields=["status", "category", "-published_at", "-id"], name="course_category_newest"),
+            models.Index(fields=["status", "price_paise", "id"], name="course_price"),
+            models.Index(fields=["status", "title", "id"], name="course_title"),
         ]
         constraints = [
             models.CheckConstraint(

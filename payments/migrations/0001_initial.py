@@ -85,11 +85,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='order',
-            index=models.Index(fields=['user', '-created_at'], name='order_user_newest'),
+            index=models.Index(fields=['user', '-created_at', '-id'], name='order_user_newest'),
         ),
         migrations.AddIndex(
             model_name='order',
-            index=models.Index(fields=['status', '-created_at'], name='order_status_newest'),
+            index=models.Index(fields=['status', '-created_at', '-id'], name='order_status_newest'),
         ),
         migrations.AddConstraint(
             model_name='order',

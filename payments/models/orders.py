@@ -99,8 +99,8 @@ class Order(UUIDModel):
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(fields=["user", "-created_at"], name="order_user_newest"),
-            models.Index(fields=["status", "-created_at"], name="order_status_newest"),
+            models.Index(fields=["user", "-created_at", "-id"], name="order_user_newest"),
+            models.Index(fields=["status", "-created_at", "-id"], name="order_status_newest"),
         ]
         constraints = [
             models.UniqueConstraint(
