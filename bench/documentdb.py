@@ -1,0 +1,131 @@
+"""`python -m bench.documentdb`: the site on DocumentDB, by way of the test server. About six minutes.
+
+1. What rewriting and guarding costs: each query on our backend and on the stock one, on the same server, in turn.
+2. The catalogue, a course and a lecture on DocumentDB and on SQLite: requests a second and response times.
+3. Commands a page on 10 courses and on 10,000.
+
+The test server is not DocumentDB: ratios and numbers of commands carry over, milliseconds do not. BENCH_ENGINE is the
+engine level, BENCH_ROUNDS how often each query is asked; BENCH_SECONDS and BENCH_CONNECTIONS are those of `make bench`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from bench.__main__ import CONNECTIONS, SECONDS, gunicorn, load, production
+from tests.documentdb_server import DocumentDBServer
+from tests.servers import free_port, manage
+from tests.source import ROOT
+
+ENGINE = os.environ.get("BENCH_ENGINE", "8.0.2")
+ROUNDS = os.environ.get("BENCH_ROUNDS", "300")
+IGNORED = [f"--ignore={app}" for app in ("admin", "ninja", "django_htmx", "import_export")]
+FEW, MANY = 10, 10_000
+MOST_COMMANDS = 8
+HIGHEST_RATIO = 1.15
+
+
+def run(module: str, *arguments: str, environment: dict[str, str]) -> str:
+    """What `python -m module` prints, in the site's environment."""
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return done.stdout
+
+
+def prepare(environment: dict[str, str]) -> dict[int, list[Any]]:
+    """{number of courses: the rows of bench/school.py}; MANY courses are there in the end."""
+    manage("migrate", environment=environment)
+    manage("seed_demo", "--force", environment=environment)
+    manage("collectstatic", "--noinput", *IGNORED, environment=environment)
+    found = {}
+    for courses in (FEW, MANY):
+        run("bench.grow", str(courses), environment=environment)
+        found[courses] = json.loads(run("bench.school", environment=environment))["rows"]
+    return found
+
+
+def print_overhead(environment: dict[str, str]) -> float:
+    """The geometric mean of the ratios."""
+    print(f"\n1. Ours beside stock, {ROUNDS} times each; “Python” is the processor's time without server and waiting.")
+    print(f"{'query':34} stock ms  ours ms  ratio  Python, stock ms  ours ms  ratio")
+    product = 1.0
+    found = json.loads(run("bench.overhead", ROUNDS, environment=environment))
+    for name, row in found.items():
+        ratio, processor = row["ours"] / row["stock"], row["ours_processor"] / row["stock_processor"]
+        product *= ratio
+        print(
+            f"{name:34} {row['stock'] * 1000:8.2f} {row['ours'] * 1000:8.2f} {ratio:6.2f} "
+            f"{row['stock_processor'] * 1000:17.2f} {row['ours_processor'] * 1000:8.2f} {processor:6.2f}"
+        )
+    mean = product ** (1 / len(found))
+    print(f"{'geometric mean':34} {'':17} {mean:6.2f}   the aim is {HIGHEST_RATIO} at most", flush=True)
+    return mean
+
+
+def measure(folder: Path, environment: dict[str, str], rows: list[Any]) -> dict[str, dict[str, float]]:
+    """Requests a second and response times by page, of the site in this environment."""
+    port = int(environment["SITE_URL"].rpartition(":")[2])
+    with ExitStack() as stack:
+        site = gunicorn(stack, folder, "coursebundler.wsgi", environment, port)
+        return {name: load(site + row["path"], row["status"], *headers_of(row)) for name, row in rows}
+
+
+def headers_of(row: dict[str, Any]) -> list[str]:
+    headers = ["Accept-Encoding: gzip"]
+    headers += [f"Cookie: {row['cookie']}"] if row["cookie"] else []
+    return headers + ([f"If-None-Match: {row['if_none_match']}"] if row["if_none_match"] else [])
+
+
+def print_pages(
+    found: dict[str, dict[int, list[Any]]], measured: dict[str, dict[str, dict[str, float]]], server: str
+) -> int:
+    """The largest number of commands of a page."""
+    print(f"\n2. and 3. Pages on {MANY:,} courses; commands on {FEW} and on {MANY:,}. {server}")
+    heads = f"{'DocumentDB':>24} {'SQLite':>24}"
+    print(f"{'':38}{heads}\n{'page':38}" + f"{'req/s  p50 ms  p99 ms':>24} " * 2 + " share  commands")
+    most = 0
+    for (name, few), (_, many) in zip(found["documentdb"][FEW], found["documentdb"][MANY], strict=True):
+        ours, sqlite = measured["documentdb"][name], measured["sqlite"][name]
+        figures = " ".join(f"{each['rate']:8.0f} {each['p50']:7.1f} {each['p99']:7.1f}" for each in (ours, sqlite))
+        share = f"{100 * ours['rate'] / sqlite['rate']:.0f}%"
+        print(f"{name:38}{figures} {share:>6} {few['queries']:3} {many['queries']:3}", flush=True)
+        most = max(most, few["queries"], many["queries"])
+    return most
+
+
+def main() -> None:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="coursebundler-bench-") as name:
+        folder = Path(name)
+        server = DocumentDBServer(folder / "server")
+        environments, found, measured = {}, {}, {}
+        for engine in ("documentdb", "sqlite"):
+            own = folder / engine
+            own.mkdir()
+            environments[engine] = production(own, free_port())
+        environments["documentdb"]["DATABASE_URL"] = server.url(ENGINE)
+        for engine, environment in environments.items():
+            print(f"Filling {engine} with {MANY:,} courses …", flush=True)
+            found[engine] = prepare(environment)
+        ratio = print_overhead(environments["documentdb"])
+        for engine, environment in environments.items():
+            measured[engine] = measure(folder / engine, environment, found[engine][MANY])
+        most = print_pages(
+            found, measured, f"{CONNECTIONS} connections, {SECONDS} s each, engine {ENGINE}, {os.cpu_count()} cores."
+        )
+        server.forget()
+    print(f"\n{time.monotonic() - began:.0f} s in all.")
+    if most > MOST_COMMANDS or ratio > HIGHEST_RATIO:
+        sys.exit(f"Missed: {most} commands (at most {MOST_COMMANDS}), ratio {ratio:.2f} (at most {HIGHEST_RATIO}).")
+
+
+if __name__ == "__main__":
+    main()
