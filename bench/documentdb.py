@@ -40,16 +40,17 @@ def run(module: str, *arguments: str, environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def prepare(environment: dict[str, str]) -> dict[int, list[Any]]:
-    """{number of courses: the rows of bench/school.py}; MANY courses are there in the end."""
+def prepare(environment: dict[str, str]) -> None:
+    """The demonstration school: fifteen courses."""
     manage("migrate", environment=environment)
     manage("seed_demo", "--force", environment=environment)
     manage("collectstatic", "--noinput", *IGNORED, environment=environment)
-    found = {}
-    for courses in (FEW, MANY):
-        run("bench.grow", str(courses), environment=environment)
-        found[courses] = json.loads(run("bench.school", environment=environment))["rows"]
-    return found
+
+
+def look(courses: int, environment: dict[str, str]) -> list[Any]:
+    """The rows of bench/school.py, with that many courses, which stay."""
+    run("bench.grow", str(courses), environment=environment)
+    return json.loads(run("bench.school", environment=environment))["rows"]
 
 
 def print_overhead(environment: dict[str, str]) -> float:
@@ -112,10 +113,11 @@ def main() -> None:
             own.mkdir()
             environments[engine] = production(own, free_port())
         environments["documentdb"]["DATABASE_URL"] = server.url(ENGINE)
-        for engine, environment in environments.items():
-            print(f"Filling {engine} with {MANY:,} courses …", flush=True)
-            found[engine] = prepare(environment)
+        for environment in environments.values():
+            prepare(environment)
         ratio = print_overhead(environments["documentdb"])
+        for engine, environment in environments.items():
+            found[engine] = {courses: look(courses, environment) for courses in (FEW, MANY)}
         for engine, environment in environments.items():
             measured[engine] = measure(folder / engine, environment, found[engine][MANY])
         most = print_pages(

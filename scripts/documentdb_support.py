@@ -35,7 +35,8 @@ def main(facts_path: str, date: str) -> None:
 def operators(by_context: dict[str, Any]) -> dict[str, dict[str, str | None]]:
     """{operator: {context: first level that supports it, or None}}."""
     return {
-        operator: {context: since(row) for context, row in contexts.items()} for operator, contexts in by_context.items()
+        operator: {context: since(row) for context, row in contexts.items()}
+        for operator, contexts in by_context.items()
     }
 
 
