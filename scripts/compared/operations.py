@@ -227,7 +227,7 @@ def filters() -> dict[str, tuple[Callable[[], Any], list[str]]]:
         "filter by NOT a boolean": (lambda: Course.objects.filter(~Q(is_open=True)), ["Sails"]),
         "exclude": (lambda: Course.objects.exclude(title="Sails"), ["Knots", "Winds"]),
         "filter by in": (lambda: Course.objects.filter(title__in=["Knots", "Winds"]), ["Knots", "Winds"]),
-        "filter by Q | Q": (lambda: Course.objects.filter(Q(taken=5) | Q(places=30)), ["Sails", "Winds"]),
+        "filter by Q or Q": (lambda: Course.objects.filter(Q(taken=5) | Q(places=30)), ["Sails", "Winds"]),
         "filter by isnull": (lambda: Course.objects.filter(starts_at__isnull=True), []),
         "filter by icontains": (lambda: Course.objects.filter(title__icontains="NOT"), ["Knots"]),
         "filter by startswith": (lambda: Course.objects.filter(title__startswith="Wi"), ["Winds"]),
