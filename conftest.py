@@ -1,9 +1,11 @@
 """The shared cast: Alice and Bob study, Charlie must not get in, Ida teaches, Stella is staff."""
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 
@@ -15,6 +17,19 @@ from users.models import User
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # hooks: in CI a skipped test fails
 
 PASSWORD = "correct horse battery"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests about SQLite itself have nothing to say on another database."""
+    if TEST_DATABASE != "sqlite":
+        about_sqlite = [item for item in items if item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=about_sqlite)
+        items[:] = [item for item in items if item not in about_sqlite]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if folder := os.environ.get("DOCUMENTDB_REPORT"):
+        command_log.write(Path(folder))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,11 +55,10 @@ def _only_what_documentdb_has() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _fast_and_fresh(settings) -> Iterator[None]:
+def _fast_and_fresh(settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    cache.clear()
-    yield
-    cache.clear()
+    for alias in caches:
+        caches[alias].clear()
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """`python -m bench.documentdb`: the site on DocumentDB, by way of the test server. About six minutes.
 
 1. What rewriting and guarding costs: each query on our backend and on the stock one, on the same server, in turn.
-2. The catalogue, a course and a lecture on DocumentDB and on SQLite: requests a second and response times.
+2. The catalogue, a course and a lecture on DocumentDB and on SQLite: requests a second and response times, on
+   BENCH_COURSES courses.
 3. Commands a page on 10 courses and on 10,000.
 
 The test server is not DocumentDB: ratios and numbers of commands carry over, milliseconds do not. BENCH_ENGINE is the
@@ -18,7 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench.__main__ import CONNECTIONS, SECONDS, gunicorn, load, production
+from bench.__main__ import CONNECTIONS, COURSES, SECONDS, Server, production
 from tests.documentdb_server import DocumentDBServer
 from tests.servers import free_port, manage
 from tests.source import ROOT
@@ -75,8 +76,8 @@ def measure(folder: Path, environment: dict[str, str], rows: list[Any]) -> dict[
     """Requests a second and response times by page, of the site in this environment."""
     port = int(environment["SITE_URL"].rpartition(":")[2])
     with ExitStack() as stack:
-        site = gunicorn(stack, folder, "coursebundler.wsgi", environment, port)
-        return {name: load(site + row["path"], row["status"], *headers_of(row)) for name, row in rows}
+        site = Server(stack, folder, "coursebundler.wsgi", environment, port)
+        return {name: site.load(row["path"], row["status"], *headers_of(row)) for name, row in rows}
 
 
 def headers_of(row: dict[str, Any]) -> list[str]:
@@ -89,7 +90,7 @@ def print_pages(
     found: dict[str, dict[int, list[Any]]], measured: dict[str, dict[str, dict[str, float]]], server: str
 ) -> int:
     """The largest number of commands of a page."""
-    print(f"\n2. and 3. Pages on {MANY:,} courses; commands on {FEW} and on {MANY:,}. {server}")
+    print(f"\n2. and 3. Pages on {COURSES} courses; commands on {FEW} and on {MANY:,}. {server}")
     heads = f"{'DocumentDB':>24} {'SQLite':>24}"
     print(f"{'':38}{heads}\n{'page':38}" + f"{'req/s  p50 ms  p99 ms':>24} " * 2 + " share  commands")
     most = 0
@@ -117,9 +118,10 @@ def main() -> None:
             prepare(environment)
         ratio = print_overhead(environments["documentdb"])
         for engine, environment in environments.items():
-            found[engine] = {courses: look(courses, environment) for courses in (FEW, MANY)}
-        for engine, environment in environments.items():
-            measured[engine] = measure(folder / engine, environment, found[engine][MANY])
+            found[engine] = {FEW: look(FEW, environment)}
+            rows = look(int(COURSES), environment)
+            measured[engine] = measure(folder / engine, environment, rows)
+        found["documentdb"][MANY] = look(MANY, environments["documentdb"])
         most = print_pages(
             found, measured, f"{CONNECTIONS} connections, {SECONDS} s each, engine {ENGINE}, {os.cpu_count()} cores."
         )

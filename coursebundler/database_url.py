@@ -21,6 +21,7 @@ LEVEL_OF_MONGODB = "8.0.2"
 # Health checks have two seconds in all.
 SERVER_SELECTION_MILLISECONDS = 1500
 CONNECT_MILLISECONDS = 2000
+LOCAL_CACHE = "django.core.cache.backends.locmem.LocMemCache"
 EXAMPLE = "documentdb://user:password@host:27017/name?engine=8.0.2"
 
 OPTION_TYPES: dict[str, type] = {
@@ -32,6 +33,7 @@ OPTION_TYPES: dict[str, type] = {
     "readPreference": str,
     "replicaSet": str,
     "retryWrites": bool,
+    "secret": str,
     "serverSelectionTimeoutMS": int,
     "socketTimeoutMS": int,
     "tls": bool,
@@ -56,16 +58,22 @@ def databases(url: str, *, threads: int = 4) -> dict[str, dict[str, Any]]:
     if scheme in ("documentdb", "mongodb", "mongodb+srv"):
         return {"default": _documentdb(scheme, url, threads)}
     raise ImproperlyConfigured(
-        f"DATABASE_URL begins with {scheme + ':' if ':' in url else 'no scheme'}; it must begin with sqlite:///, "
-        f"documentdb:// or mongodb://. For example {EXAMPLE}"
+        f"DATABASE_URL must begin with sqlite:///, documentdb:// or mongodb://, and it begins with "
+        f"{scheme + ':' if ':' in url else 'no scheme'}. For example {EXAMPLE}"
     )
 
 
 def caches(database: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Django's CACHES: memory where there is one machine, a collection where there are several (no Redis needed)."""
-    if database["ENGINE"] == "coursebundler.documentdb":
-        return {"default": {"BACKEND": "coursebundler.documentdb.cache.CollectionCache", "LOCATION": "cache"}}
-    return {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2000}}}
+    """Django's CACHES."""
+    shared = {"BACKEND": "coursebundler.documentdb.cache.CollectionCache", "LOCATION": "cache"}
+    is_shared = database["ENGINE"] == "coursebundler.documentdb"
+    return {
+        # What processes have to agree on, such as rate limits: a collection, so that nobody needs a Redis. On SQLite
+        # each process has its own.
+        "default": shared if is_shared else {"BACKEND": LOCAL_CACHE},
+        # Rendered pages and cards, in each process's memory (courses/page_cache.py, courses/templatetags/cards.py).
+        "local": {"BACKEND": LOCAL_CACHE, "LOCATION": "local", "OPTIONS": {"MAX_ENTRIES": 5000}},
+    }
 
 
 def _sqlite(url: str) -> dict[str, Any]:
@@ -97,8 +105,11 @@ def _documentdb(scheme: str, url: str, threads: int) -> dict[str, Any]:
     engine = options.pop("engine", None)
     if scheme == "documentdb":
         defaults = _documentdb_defaults(engine)
-        if not parts.username and options.get("tls") is not False:
-            raise ImproperlyConfigured(f"DATABASE_URL needs a user name and a password. For example {EXAMPLE}")
+        if not parts.username and "secret" not in options and options.get("tls") is not False:
+            raise ImproperlyConfigured(
+                "DATABASE_URL needs a user name and a password, or secret= and the name of a secret of AWS Secrets "
+                f"Manager. For example {EXAMPLE}"
+            )
     else:
         defaults = {"retryWrites": True} if engine is None else {"retryWrites": engine == "8.0.2"}
     defaults |= {

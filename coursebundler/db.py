@@ -53,7 +53,7 @@ def run_in_transaction(function: Callable[[], Result]) -> Result:
 
 def _is_in_transaction() -> bool:
     """An outer transaction is lost as a whole, so it is the outer one that has to start over."""
-    connection = connections[DEFAULT_DB_ALIAS]
+    connection: Any = connections[DEFAULT_DB_ALIAS]
     # On DocumentDB the other attribute only says that Django believes itself in a block.
     is_mongodb = connection.vendor == "mongodb"
     return bool(connection.in_atomic_block_mongo if is_mongodb else connection.in_atomic_block)

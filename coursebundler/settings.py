@@ -121,6 +121,7 @@ MIGRATION_MODULES = {
 }
 CACHES = database_url.caches(DATABASES["default"])
 IMPORT_EXPORT_USE_TRANSACTIONS = False
+IMPORT_EXPORT_SKIP_ADMIN_EXPORT_UI = True  # its page for choosing fields needs inline scripts; the button gives a file
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
 # --- Accounts ---

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from coursebundler.atomic_admin import AtomicMixin
 from coursebundler.exports import ExportMixin
 from coursebundler.formatting import rupees
 from courses.forms import CourseAdminForm, LectureAdminForm
@@ -45,7 +46,7 @@ class UploadsMixin:
 
 
 @admin.register(Category)
-class CategoryAdmin(ExportMixin, admin.ModelAdmin):
+class CategoryAdmin(ExportMixin, AtomicMixin, admin.ModelAdmin):
     list_display = ["name", "slug"]
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}
@@ -58,7 +59,7 @@ class SectionInline(admin.TabularInline):
 
 
 @admin.register(Course)
-class CourseAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
+class CourseAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, AtomicMixin, admin.ModelAdmin):
     form = CourseAdminForm
     course_path = ""
     list_display = ["title", "category", "instructor", "status", "price", "lecture_count", "updated_at"]
@@ -97,7 +98,7 @@ class LectureInline(admin.TabularInline):
 
 
 @admin.register(Section)
-class SectionAdmin(OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
+class SectionAdmin(OwnCoursesMixin, ExportMixin, AtomicMixin, admin.ModelAdmin):
     list_display = ["title", "course", "position"]
     search_fields = ["title", "course__title"]
     list_select_related = ["course"]
@@ -105,7 +106,7 @@ class SectionAdmin(OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
 
 
 @admin.register(Lecture)
-class LectureAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, admin.ModelAdmin):
+class LectureAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, AtomicMixin, admin.ModelAdmin):
     form = LectureAdminForm
     list_display = ["title", "course", "section", "kind", "duration_seconds", "is_preview"]
     list_filter = ["kind", "is_preview"]
@@ -114,7 +115,7 @@ class LectureAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, admin.ModelAdmin)
 
 
 @admin.register(Grant)
-class GrantAdmin(ExportMixin, admin.ModelAdmin):
+class GrantAdmin(ExportMixin, AtomicMixin, admin.ModelAdmin):
     """Grants are given and taken back here; they are never deleted, so that access can be explained later."""
 
     list_display = ["user", "course", "source_kind", "starts_at", "ends_at", "revoked_at"]

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import quote_etag
@@ -36,13 +36,13 @@ def cached_for_anonymous(view: View) -> View:
 
 def _anonymous_page(request: HttpRequest, render: Callable[[], HttpResponse]) -> HttpResponse:
     key = _cache_key(request)
-    stored = cache.get(key)
+    stored = caches["local"].get(key)
     if stored is None:
         response = render()
         if response.status_code != 200 or response.cookies:
             return response
         stored = (response.content, quote_etag(sha256(response.content).hexdigest()[:32]))
-        cache.set(key, stored, MAX_AGE_SECONDS)
+        caches["local"].set(key, stored, MAX_AGE_SECONDS)
     content, etag = stored
     fresh = HttpResponse(content, headers={"ETag": etag, "Cache-Control": "private, no-cache"})
     return get_conditional_response(request, etag=etag, response=fresh) or fresh

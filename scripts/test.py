@@ -46,11 +46,12 @@ def install_chromium() -> None:
         subprocess.run(["apt-get", "-qq", *command.split()], check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
-def pytest(title: str, selection: str, *options: str) -> bool:
+def pytest(title: str, selection: str, *options: str, database: str = "sqlite") -> bool:
     """Whether that part of the tests passed; a part in which no test was found has not."""
     print(f"\n== {title}", flush=True)
     arguments = ["-m", "pytest", "-q", "-m", selection, "--cov", "--cov-report=", "--durations=5", *options]
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=False).returncode == 0
+    environment = os.environ | {"TEST_DATABASE": database}
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, check=False).returncode == 0
 
 
 def coverage(*arguments: str) -> bool:
@@ -71,6 +72,18 @@ def main() -> None:
         "the default tests": pytest("The default tests", "not browser and not slow"),
         "the slow and browser tests": pytest("Several processes, much data, a browser", rest, "--cov-append"),
     }
+    for level in ("5.0", "8.0.2"):
+        name, database = f"the tests on DocumentDB {level}", f"documentdb-{level}"
+        results[name] = pytest(
+            f"The default tests on DocumentDB {level}", "not browser and not slow", "--cov-append", database=database
+        )
+    results["the failure tests on DocumentDB"] = pytest(
+        "Lost connections, killed servers, new passwords on DocumentDB",
+        "slow and not browser",
+        "--cov-append",
+        "coursebundler/documentdb",
+        database="documentdb-8.0.2",
+    )
     print("\n== Coverage, with branches", flush=True)
     coverage("report")
     held = ",".join(HELD)

@@ -4,6 +4,9 @@ Three uses: each is held against AWS's table once more, as it goes over the wire
 are known, so that only they need emptying after it; and the pipelines make up the report of what the site asks for.
 """
 
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 from django.db import NotSupportedError
@@ -17,7 +20,7 @@ class CommandLog(monitoring.CommandListener):
         self.count = 0
         self.written: set[str] = set()
         self.refused: list[str] = []
-        self.pipelines: dict[str, dict[str, Any]] = {}
+        self.pipelines: dict[Any, dict[str, str]] = {}
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         from django.db import connection
@@ -25,6 +28,8 @@ class CommandLog(monitoring.CommandListener):
         from coursebundler.documentdb import guard
 
         self.count += 1
+        if not event.command:  # pymongo shows nothing of commands that hold passwords
+            return
         if event.command_name in WRITES:
             self.written.add(event.command[event.command_name])
         try:
@@ -35,10 +40,21 @@ class CommandLog(monitoring.CommandListener):
             self.remember(event.command["aggregate"], list(event.command["pipeline"]))
 
     def remember(self, collection: str, pipeline: list[dict[str, Any]]) -> None:
-        from coursebundler.documentdb.rewrite.shape import with_holes
+        """Keep the pipeline's shape, with the lowest level that has all of it."""
+        from coursebundler.documentdb.guard import check_pipeline
+        from coursebundler.documentdb.rewrite.shape import fingerprint, with_holes
+        from coursebundler.documentdb.support import LEVELS
 
-        template, _ = with_holes(pipeline)
-        self.pipelines.setdefault(f"{collection} {without_numbers(template)}", {"collection": collection, "pipeline": template})
+        key = collection, fingerprint(pipeline)[0]
+        if key in self.pipelines:
+            return
+        level = next(level for level in LEVELS if accepts(check_pipeline, pipeline, level))
+        self.pipelines[key] = {"collection": collection, "level": level, "pipeline": as_text(with_holes(pipeline)[0])}
+
+    def write(self, folder: Path) -> None:
+        """What this process saw, for scripts/documentdb_report.py."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{os.getpid()}.json").write_text(json.dumps(list(self.pipelines.values())))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         pass
@@ -47,14 +63,22 @@ class CommandLog(monitoring.CommandListener):
         pass
 
 
-def without_numbers(template: Any) -> str:
-    """The template's text with one sign for every value."""
+def accepts(check: Any, pipeline: Any, level: str) -> bool:
+    try:
+        check(pipeline, level)
+    except NotSupportedError:
+        return False
+    return True
+
+
+def as_text(template: Any) -> str:
+    """The template with one sign for every value."""
     from coursebundler.documentdb.rewrite.shape import Hole
 
     if isinstance(template, dict):
-        return "{" + ", ".join(f"{key}: {without_numbers(value)}" for key, value in template.items()) + "}"
+        return "{" + ", ".join(f"{key}: {as_text(value)}" for key, value in template.items()) + "}"
     if isinstance(template, list):
-        return "[" + ", ".join(map(without_numbers, template)) + "]"
+        return "[" + ", ".join(map(as_text, template)) + "]"
     return "?" if isinstance(template, Hole) else str(template)
 
 

@@ -35,7 +35,15 @@ class DocumentDBServer:
     def start(self) -> None:
         """Start, or start again on the same data, and wait until it listens."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [PROGRAM, "--host", "127.0.0.1", "--port", str(self.port), "--storage-path", str(self.folder / "data")]
+        command = [
+            PROGRAM,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--storage-path",
+            str(self.folder / "data"),
+        ]
         command += ["--cache-size", "128M", "--log-level", "ERROR", *self.options]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)

@@ -67,7 +67,9 @@ def manage(*arguments: str, environment: dict[str, str]) -> str:
 
 
 @contextmanager
-def running(command: list[str], environment: dict[str, str], log: Path, ready_url: str) -> Iterator[None]:
+def running(
+    command: list[str], environment: dict[str, str], log: Path, ready_url: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A process of ours that answers at `ready_url` (with any status) while the block runs."""
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -75,7 +77,7 @@ def running(command: list[str], environment: dict[str, str], log: Path, ready_ur
         )
         try:
             wait_until_ready(process, log, ready_url)
-            yield
+            yield process
         finally:
             process.send_signal(signal.SIGINT)
             try:

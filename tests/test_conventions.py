@@ -12,7 +12,7 @@ from django.db import models
 
 from coursebundler.models import UUIDModel
 from tests import routes
-from tests.source import APPS, ROOT, app_code, comes_from, imports, name_of, parsed
+from tests.source import APPS, ROOT, app_code, comes_from, imports, name_of, parsed, tracked
 
 # Everything else needs a login. Opening a page is a decision: add it here, with who needs it.
 PUBLIC_PAGES = {
@@ -56,7 +56,11 @@ PUBLIC_CALLS = {
 # The only files that may talk to the service outside.
 OUTSIDE = {
     # coursebundler/media_storage.py only turns MEDIA_STORAGE_URL into Django's STORAGES setting.
-    ("boto3", "botocore", "storages"): {"courses/storage.py", "coursebundler/media_storage.py"},
+    ("boto3", "botocore", "storages"): {
+        "courses/storage.py",
+        "coursebundler/media_storage.py",
+        "coursebundler/documentdb/credentials.py",  # asks Secrets Manager for the database's password
+    },
     ("razorpay",): {"payments/razorpay.py"},
     ("requests", "urllib.request", "http.client", "httpx", "urllib3", "socket"): {
         "payments/razorpay.py",
@@ -246,3 +250,13 @@ def test_only_the_settings_read_the_environment():
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     ]
     complain(found, "Read the environment in coursebundler/settings.py, where .env.example is compared with it:")
+
+
+def test_docs_that_are_named_exist():
+    found = [
+        f"{name_of(path)} names {named}"
+        for path in tracked("*.py", "*.md", "*.html", "*.in", "Makefile", "*.yml")
+        for named in re.findall(r"\bdocs/[\w/.-]+\.md", path.read_text(encoding="utf-8"))
+        if not (ROOT / named).is_file()
+    ]
+    complain(found, "Write the page, or name another:")

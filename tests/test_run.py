@@ -30,14 +30,22 @@ def test_it_seeds_once_starts_quickly_again_and_leaves_nothing_running(run):
     assert not run.answers(run.sandbox_port)
 
     run.output = ""
-    # The fastest of three: other programs of this machine may be busy.
-    times = []
+    times, loads = [], []
     for _ in range(3):
+        loads.append(seconds_to_load_the_site())
         began = time.monotonic()
         with run.running():
             times.append(time.monotonic() - began)
     assert "Seeding" not in run.output
-    assert min(times) < SECOND_START_SECONDS
+    # On a busy machine everything takes longer, but the site is still loaded only once.
+    assert min(times) < max(SECOND_START_SECONDS, 3 * min(loads))
+
+
+def seconds_to_load_the_site() -> float:
+    began = time.monotonic()
+    environment = clean_environment(DEBUG="true")
+    subprocess.run([sys.executable, "-c", "import coursebundler.wsgi"], cwd=ROOT, env=environment, check=True)
+    return time.monotonic() - began
 
 
 @pytest.mark.slow

@@ -97,6 +97,7 @@ def test_forwarded_headers_count_only_behind_a_proxy(read_settings, count, trust
     assert settings["ALLAUTH_TRUSTED_PROXY_COUNT"] == int(count)
 
 
+@pytest.mark.sqlite
 def test_sqlite_is_tuned_for_concurrent_writers(db):
     from django.db import connection
 

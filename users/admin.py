@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from import_export.resources import ModelResource
 
+from coursebundler.atomic_admin import AtomicMixin
 from coursebundler.db import atomic
 from coursebundler.exports import ExportMixin
 from users.models import User
@@ -60,7 +61,7 @@ class UserResource(ModelResource):
 
 
 @admin.register(User)
-class UserAdmin(ExportMixin, DjangoUserAdmin):
+class UserAdmin(ExportMixin, AtomicMixin, DjangoUserAdmin):
     add_form = UserCreateForm
     form = UserForm
     resource_classes = [UserResource]

@@ -14,7 +14,7 @@ from django.db import IntegrityError
 from django.http import HttpRequest
 from django.urls import reverse
 
-from coursebundler.db import run_in_transaction, on_commit
+from coursebundler.db import on_commit, run_in_transaction
 from users.models import User
 
 logger = logging.getLogger(__name__)

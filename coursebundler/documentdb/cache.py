@@ -28,7 +28,8 @@ class CollectionCache(BaseCache):
 
     @property
     def collection(self) -> Any:
-        return connections[DEFAULT_DB_ALIAS].get_collection(self.location)
+        connection: Any = connections[DEFAULT_DB_ALIAS]
+        return connection.get_collection(self.location)
 
     def _key(self, key: str, version: int | None) -> str:
         return self.make_and_validate_key(key, version=version)

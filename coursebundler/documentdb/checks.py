@@ -1,4 +1,4 @@
-"""CheckConstraint, kept by the server: as the collection's validator, a JSON schema that each insert and update must meet.
+"""CheckConstraint, kept by the server: the collection's validator is a JSON schema that every write must meet.
 
 AWS: https://docs.aws.amazon.com/documentdb/latest/devguide/json-schema-validation.html (for inserts and updates).
 A schema compares a column with constants. Constraints that compare two columns, or that call a function, have no such
@@ -47,7 +47,8 @@ def unenforced(model: type[Model], connection: Any) -> list[str]:
 def condition_schema(condition: Any, model: type[Model], connection: Any) -> Schema:
     """Q(status="paid") | Q(amount__gt=0) → {"anyOf": [{"properties": {"status": …}}, …]}."""
     if isinstance(condition, tuple):
-        return _comparison(*condition, model, connection)
+        path, value = condition
+        return _comparison(path, value, model, connection)
     if not isinstance(condition, Q) or condition.connector == Q.XOR:
         raise NoSchemaError
     parts = [condition_schema(child, model, connection) for child in condition.children]
@@ -57,7 +58,7 @@ def condition_schema(condition: Any, model: type[Model], connection: Any) -> Sch
 
 def _comparison(path: str, value: Any, model: type[Model], connection: Any) -> Schema:
     name, _, lookup = path.partition("__")
-    field = model._meta.get_field(name)
+    field: Any = model._meta.get_field(name)
     if hasattr(value, "resolve_expression"):
         raise NoSchemaError
     if lookup == "isnull":

@@ -51,7 +51,7 @@ class SQLDeleteCompiler(compiler.SQLDeleteCompiler):
             keys = self._keys()
             if not keys:
                 return 0
-            self.query = self.query.chain()
+            self.query: Any = self.query.chain()
             self.query.clear_where()
             self.query.alias_refcount = {name: int(name == self.query.base_table) for name in self.query.alias_map}
             self.query.add_filter("pk__in", keys)

@@ -4,12 +4,14 @@ Whoever gets hold of the connection gets these: the ORM, migrations, the cache, 
 for a raw collection. What is not overridden here sends nothing of its own, or goes through what is.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any
 
 import pymongo
 from pymongo import collection, database
+from pymongo.errors import OperationFailure
 from pymongo.operations import DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
 from coursebundler.documentdb import guard
@@ -20,12 +22,23 @@ from coursebundler.documentdb.updates import names_one_row, per_row_updates, upd
 
 Document = dict[str, Any]
 
+# Untyped on purpose: pymongo's overloads describe what it returns, and these take and return ours.
+PlainClient: Any = pymongo.MongoClient
+PlainDatabase: Any = database.Database
+PlainCollection: Any = collection.Collection
 
-class Client(pymongo.MongoClient[Document]):
-    """A MongoClient whose databases are guarded; `planner` knows the engine level."""
 
-    def __init__(self, *args: Any, planner: Planner, **kwargs: Any) -> None:
+class Client(PlainClient):
+    """A MongoClient whose databases are guarded; `planner` knows the engine level.
+
+    `renew` is asked for another client when the server refuses this one's password; it gives None if there is none.
+    """
+
+    def __init__(
+        self, *args: Any, planner: Planner, renew: "Callable[[Client], Client | None] | None" = None, **kwargs: Any
+    ) -> None:
         self.planner = planner
+        self.renew = renew
         super().__init__(*args, **kwargs)
 
     def __getitem__(self, name: str) -> "Database":
@@ -46,10 +59,10 @@ class Client(pymongo.MongoClient[Document]):
         """endSessions is not listed for any level; the server forgets idle sessions by itself."""
 
 
-class Database(database.Database[Document]):
+class Database(PlainDatabase):
     @property
     def planner(self) -> Planner:
-        return self.client.planner  # type: ignore[attr-defined, no-any-return]
+        return self.client.planner
 
     def __getitem__(self, name: str) -> "Collection":
         return Collection(self, name)
@@ -89,10 +102,10 @@ class Database(database.Database[Document]):
         raise guard.refuse("a change stream over a database here", self.planner.level, "watch() of a collection")
 
 
-class Collection(collection.Collection[Document]):
+class Collection(PlainCollection):
     @property
     def level(self) -> str:
-        return self.database.planner.level  # type: ignore[attr-defined, no-any-return]
+        return self.database.planner.level
 
     def with_options(self, *args: Any, **kwargs: Any) -> "Collection":
         plain = super().with_options(*args, **kwargs)
@@ -121,12 +134,12 @@ class Collection(collection.Collection[Document]):
 
     def _prepare(self, pipeline: list[Document], session: Any) -> tuple[Plan, list[Any]]:
         """The plan, and the values of the pipeline, of the clock and of the subqueries, which are run here."""
-        plan, values = self.database.planner.plan(self.name, pipeline)  # type: ignore[attr-defined]
+        plan, values = self.database.planner.plan(self.name, pipeline)
         if plan.clock:
             values[plan.clock.number] = datetime.now(UTC)
         for subquery in plan.subqueries:
             rows = self.database[subquery.collection].aggregate(fill(subquery.stages, values), session)
-            row = next(iter(rows), {})
+            row: Document = next(iter(rows), {})
             for column, hole in subquery.answers.items():
                 values[hole.number] = row.get(column)
         return plan, values
@@ -180,7 +193,7 @@ class Collection(collection.Collection[Document]):
         return super().update_one(filter, self._checked_update(filter, update, kwargs), *args, **kwargs)
 
     def update_many(self, filter: Any, update: Any, *args: Any, **kwargs: Any) -> Any:
-        """Like pymongo's, and for the pipelines of the stock backend too. Sent as a single update if one row is meant."""
+        """Like pymongo's, and for the stock backend's pipelines too. A single update if one row is meant."""
         if isinstance(update, Sequence) and (rows := per_row_updates(filter, list(update))):
             return self.bulk_write(update_statements(filter, rows), ordered=False, session=kwargs.get("session"))
         update = self._checked_update(filter, update, kwargs)
@@ -269,6 +282,37 @@ def _options_of(plain: Any) -> Document:
         "write_concern": plain.write_concern,
         "read_concern": plain.read_concern,
     }
+
+
+AUTHENTICATION_FAILED = 18
+
+
+def once_more_with_new_credentials(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Do it again, once, when the password was refused and there is a new one.
+
+    A refused password means that the connection was never made, so nothing was sent and nothing happens twice. In a
+    transaction the earlier part is lost, so that the whole of it has to start over.
+    """
+
+    @wraps(method)
+    def attempt(self: Collection, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except OperationFailure as error:
+            client = self.database.client
+            renewed = client.renew(client) if error.code == AUTHENTICATION_FAILED and client.renew else None
+            if renewed is None or kwargs.get("session") is not None:
+                raise
+        return getattr(renewed[self.database.name][self.name], method.__name__)(*args, **kwargs)
+
+    return attempt
+
+
+for _name in [
+    *("aggregate", "find_one", "count_documents", "distinct", "insert_one", "insert_many", "update_one", "update_many"),
+    *("replace_one", "delete_one", "delete_many", "find_one_and_update", "bulk_write"),
+]:  # fmt: skip
+    setattr(Collection, _name, once_more_with_new_credentials(getattr(Collection, _name)))
 
 
 class Rows:

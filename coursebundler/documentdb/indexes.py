@@ -31,6 +31,7 @@ def index_model(
     index: Index, model: type[Model], connection: Any, *, field: Any = None, unique: bool = False, prefix: str = ""
 ) -> IndexModel:
     """The index as pymongo takes it. `field` is a field that is being added and that the model does not have yet."""
+    fields: list[tuple[Any, str]]
     fields = [(field, "")] if field else [(model._meta.get_field(name), order) for name, order in index.fields_orders]
     options: dict[str, Any] = {"unique": True} if unique else {}
     conditions = condition_filter(index.condition, model, connection) if index.condition else []
@@ -47,7 +48,7 @@ def index_model(
     return IndexModel(keys, name=index.name, **options)
 
 
-def not_null_filter(field: "Field[Any, Any]", connection: Any, prefix: str = "") -> dict[str, Any]:
+def not_null_filter(field: Any, connection: Any, prefix: str = "") -> dict[str, Any]:
     """{column: at least the smallest value of its type}."""
     kind = field.db_type(connection)
     if kind not in SMALLEST:
@@ -64,13 +65,14 @@ def condition_filter(condition: Q, model: type[Model], connection: Any) -> list[
         if isinstance(child, Q):
             filters += condition_filter(child, model, connection)
         else:
-            filters.append(_comparison(*child, model, connection))
+            path, value = child  # type: ignore[misc]  # the rest of a Q are pairs
+            filters.append(_comparison(path, value, model, connection))
     return filters
 
 
 def _comparison(path: str, value: Any, model: type[Model], connection: Any) -> dict[str, Any]:
     name, _, lookup = path.partition("__")
-    field = model._meta.get_field(name)
+    field: Any = model._meta.get_field(name)
     if lookup == "isnull":
         return {field.column: {"$eq": None}} if value else not_null_filter(field, connection)
     if (lookup or "exact") not in LOOKUPS:

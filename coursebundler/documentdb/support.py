@@ -9,7 +9,11 @@ LEVELS = ("5.0", "8.0", "8.0.1", "8.0.2")
 _TABLE = json.loads((Path(__file__).parent / "support.json").read_text())
 
 # Where AWS lists an operator under one heading and MongoDB also takes it in another place.
-_ALSO_LISTED_AS = {"expression": ("expression",), "accumulator": ("accumulator", "expression"), "query": ("query", "geo")}
+_ALSO_LISTED_AS = {
+    "expression": ("expression",),
+    "accumulator": ("accumulator", "expression"),
+    "query": ("query", "geo"),
+}
 # Parts of an operator rather than operators: listed nowhere, covered by the operator that they belong to.
 _PARTS = {"query": {"$options", "$maxDistance", "$minDistance"}, "update": set()}
 

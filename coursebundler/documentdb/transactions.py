@@ -45,7 +45,7 @@ class TransactionMixin(base.DatabaseWrapper):
 
     def rollback_mongo(self) -> None:
         """Undo. A server that cannot be told forgets the transaction by itself within a minute."""
-        self.run_on_commit = []
+        self.run_on_commit: list[Any] = []
         if self.session:
             try:
                 self.session.abort_transaction()

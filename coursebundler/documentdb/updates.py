@@ -16,8 +16,9 @@ from pymongo import UpdateOne
 Filter = Mapping[str, Any]
 
 ADVICE = (
-    "Amazon DocumentDB {level} does not support this update of {column!r}. Instead: constants, F({column!r}) plus, minus "
-    "or times a constant, or bulk_update(); for anything else read, compute, and update with a filter on what was read."
+    "Amazon DocumentDB {level} does not support this update of {column!r}. Instead: constants, F({column!r}) plus, "
+    "minus or times a constant, or bulk_update(); for anything else read, compute, and update with a filter on what "
+    "was read."
 )
 
 
@@ -63,7 +64,11 @@ def _step(column: str, value: Any) -> tuple[str, Any] | None:
     if constant is None:
         return None
     number = constant[1]
-    return ("$mul", number) if operator == "$multiply" else ("$inc", negative(number) if operator == "$subtract" else number)
+    return (
+        ("$mul", number)
+        if operator == "$multiply"
+        else ("$inc", negative(number) if operator == "$subtract" else number)
+    )
 
 
 def negative(number: Any) -> Any:

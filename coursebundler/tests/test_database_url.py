@@ -66,41 +66,47 @@ def test_a_mongodb_of_ones_own():
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("postgres://a:s3cret@b/c", "begins with postgres:; it must begin with sqlite:///"),
+        ("postgres://a:pa3sw0rd@b/c", "must begin with sqlite:///.* begins with postgres:"),
         ("/srv/db", "no scheme"),
         ("sqlite://", "names no file"),
-        ("documentdb://a:s3cret@host/shop", "add .engine="),
-        ("documentdb://a:s3cret@host/shop?engine=4.0", "engine=4.0 is not known"),
-        ("documentdb://a:s3cret@host/?engine=5.0", "name of a database"),
-        ("documentdb://a:s3cret@/shop?engine=5.0", "needs a host"),
-        ("documentdb://a:s3cret@host/a/b?engine=5.0", "name of a database"),
+        ("documentdb://a:pa3sw0rd@host/shop", "add .engine="),
+        ("documentdb://a:pa3sw0rd@host/shop?engine=4.0", "engine=4.0 is not known"),
+        ("documentdb://a:pa3sw0rd@host/?engine=5.0", "name of a database"),
+        ("documentdb://a:pa3sw0rd@/shop?engine=5.0", "needs a host"),
+        ("documentdb://a:pa3sw0rd@host/a/b?engine=5.0", "name of a database"),
         ("documentdb://host/shop?engine=5.0", "user name and a password"),
-        ("documentdb://a:s3cret@host:99999/shop?engine=5.0", "port of host must be a number"),
-        ("documentdb://a:s3cret@host:port/shop?engine=5.0", "port of host must be a number"),
-        ("documentdb://a:s3cret@[host/shop?engine=5.0", "is not a URL"),
-        ("documentdb://a:s3cret@host/shop?engine=5.0&tls=yes", "tls must be true or false"),
-        ("documentdb://a:s3cret@host/shop?engine=5.0&maxPoolSize=-1", "maxPoolSize must be a whole number"),
-        ("documentdb://a:s3cret@host/shop?engine=5.0&replicaSet=", "replicaSet must be a text"),
-        ("documentdb://a:s3cret@host/shop?engine=5.0&ssl=true", "ssl is not an option; the options are"),
-        ("documentdb://a:s3/cret@host/shop?engine=5.0", "."),
-        ("documentdb://a:s3#cret@host/shop?engine=5.0", "."),
-        ("documentdb://a:s3?cret@host/shop?engine=5.0", "."),
+        ("documentdb://a:pa3sw0rd@host:99999/shop?engine=5.0", "port of host must be a number"),
+        ("documentdb://a:pa3sw0rd@host:port/shop?engine=5.0", "port of host must be a number"),
+        ("documentdb://a:pa3sw0rd@[host/shop?engine=5.0", "is not a URL"),
+        ("documentdb://a:pa3sw0rd@host/shop?engine=5.0&tls=yes", "tls must be true or false"),
+        ("documentdb://a:pa3sw0rd@host/shop?engine=5.0&maxPoolSize=-1", "maxPoolSize must be a whole number"),
+        ("documentdb://a:pa3sw0rd@host/shop?engine=5.0&replicaSet=", "replicaSet must be a text"),
+        ("documentdb://a:pa3sw0rd@host/shop?engine=5.0&ssl=true", "ssl is not an option; the options are"),
+        ("documentdb://a:pa3s/w0rd@host/shop?engine=5.0", "."),
+        ("documentdb://a:pa3s#w0rd@host/shop?engine=5.0", "."),
+        ("documentdb://a:pa3s?w0rd@host/shop?engine=5.0", "."),
     ],
 )
 def test_a_wrong_url_says_what_is_wrong_but_not_the_password(url, says):
     with pytest.raises(ImproperlyConfigured, match=says) as caught:
         databases(url)
-    told = [str(caught.value), repr(caught.value.__cause__), repr(caught.value.__context__ if not caught.value.__suppress_context__ else "")]
-    assert not any("s3" in text or "cret" in text for text in told)
+    told = [
+        str(caught.value),
+        repr(caught.value.__cause__),
+        repr(caught.value.__context__ if not caught.value.__suppress_context__ else ""),
+    ]
+    assert not any("pa3s" in text or "w0rd" in text for text in told)
 
 
 def test_a_wrong_url_stops_the_start_with_a_sentence():
-    environment = {"DEBUG": "true", "DATABASE_URL": "documentdb://a:s3cret@host/shop?engine=4.0", "PATH": ""}
+    environment = {"DEBUG": "true", "DATABASE_URL": "documentdb://a:pa3sw0rd@host/shop?engine=4.0", "PATH": ""}
     command = [sys.executable, "manage.py", "check"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    done = subprocess.run(  # noqa: S603  our own manage.py
+        command, capture_output=True, text=True, env=environment, timeout=60
+    )
     assert done.returncode != 0
     assert "engine=4.0 is not known" in done.stderr
-    assert "s3cret" not in done.stdout + done.stderr
+    assert "pa3sw0rd" not in done.stdout + done.stderr
 
 
 def test_the_password_does_not_print():

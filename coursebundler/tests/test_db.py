@@ -80,10 +80,9 @@ def test_callbacks_of_what_was_undone_are_forgotten():
 def test_it_works_inside_djangos_own_block():
     """The admin wraps each save in one."""
     seen = []
-    with transaction.atomic():
-        with atomic():
-            make("a")
-            on_commit(lambda: seen.append("done"))
+    with transaction.atomic(), atomic():
+        make("a")
+        on_commit(lambda: seen.append("done"))
     assert names() == ["a"]
     assert seen == ["done"]
 

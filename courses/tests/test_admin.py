@@ -26,7 +26,23 @@ def test_lists_open_search_and_export(client_of, stella, alice, course, lectures
     Progress.objects.create(user=alice, lecture=lectures[0], course=course)
     client = client_of(stella)
     assert client.get(f"/admin/courses/{model}/?q=knots").status_code == 200
-    assert client.get(f"/admin/courses/{model}/export/").status_code == 200
+    export = client.get(f"/admin/courses/{model}/export/?q=knots")
+    assert export["Content-Type"] == "text/csv"
+    assert export.text.startswith("id,")
+
+
+def test_an_export_holds_what_the_list_shows(client_of, stella, course, make_course):
+    make_course("Reading the sky", promise="See the weather coming.")
+    export = client_of(stella).get("/admin/courses/course/export/?q=weather").text
+    assert "Reading the sky" in export
+    assert "Knots for sailors" not in export
+
+
+def test_instructors_export_their_own_courses(client_of, teaching_ida, bob, course, make_course):
+    make_course("Reading the sky", instructor=bob)
+    export = client_of(teaching_ida).get("/admin/courses/course/export/").text
+    assert "Knots for sailors" in export
+    assert "Reading the sky" not in export
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -119,3 +135,9 @@ def action(client, name: str, course: Course) -> None:
 
 def management(prefix: str) -> dict[str, int]:
     return {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
+
+
+def test_the_admin_leads_to_the_page_that_takes_videos(client_of, teaching_ida, make_user):
+    assert "/admin/createcourse" in client_of(teaching_ida).get("/admin/").text
+    helper = make_user("Helen", is_staff=True)
+    assert "/admin/createcourse" not in client_of(helper).get("/admin/").text

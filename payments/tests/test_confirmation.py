@@ -13,7 +13,7 @@ from payments.razorpay import GatewayPayment, fetch_order_payments
 def test_it_is_all_or_nothing(broken_inserts, sandbox, order, come_back, table):
     fields = sandbox.pay(order)
     broken_inserts(table)
-    with pytest.raises(Exception, match="broken|failed validation|in-progress transactions"):
+    with pytest.raises(Exception, match=r"broken|failed validation|in-progress transactions"):
         come_back(fields)
     order.refresh_from_db()
     assert (order.status, order.paid_at) == ("created", None)

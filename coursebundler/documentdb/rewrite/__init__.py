@@ -18,7 +18,7 @@ from coursebundler.documentdb.rewrite.partial import repeat_partial_filter
 from coursebundler.documentdb.rewrite.shape import Hole, fill, fingerprint, has_holes, with_holes
 from coursebundler.documentdb.rewrite.stages import rewrite_stage
 from coursebundler.documentdb.rewrite.subqueries import (
-    Subquery,
+    InnerQuery,
     correlated_subqueries,
     uncorrelated_subqueries_first,
 )
@@ -40,7 +40,7 @@ class Plan:
     """
 
     stages: list[tuple[Stage, bool]]
-    subqueries: list[Subquery]
+    subqueries: list[InnerQuery]
     for_no_rows: list[Stage] | None
     default: Stage | None
     clock: Hole | None

@@ -64,10 +64,10 @@ def json_key_as_path(argument: dict[str, Any], level: str) -> Any:
     return f"{source}.{field}"
 
 
-DATE_PARTS = (
-    ("$year", "$month", "$dayOfMonth", "$dayOfWeek", "$dayOfYear", "$hour", "$minute", "$second", "$millisecond")
-    + ("$week", "$isoWeek", "$isoWeekYear", "$isoDayOfWeek")
-)  # fmt: skip
+DATE_PARTS = [
+    *("$year", "$month", "$dayOfMonth", "$dayOfWeek", "$dayOfYear", "$hour", "$minute", "$second", "$millisecond"),
+    *("$week", "$isoWeek", "$isoWeekYear", "$isoDayOfWeek"),
+]  # fmt: skip
 RULES: dict[str, Callable[[Any, str], Any]] = {
     "$dateTrunc": truncate_date_through_text,
     "$getField": json_key_as_path,

@@ -6,6 +6,8 @@ to turn that round. AWS documents no such optimizer: a $match or $sort uses an i
 
 from typing import Any
 
+from coursebundler.documentdb.rewrite.stages import conjuncts
+
 Stage = dict[str, Any]
 
 
@@ -20,8 +22,9 @@ def filter_before_joining(stages: list[Stage]) -> list[Stage]:
     if not joins or not rest or "$match" not in rest[0]:
         return stages
     joined = {stage["$lookup"]["as"] for stage in joins if "$lookup" in stage}
-    own, across = [], []
-    for condition in _conjuncts(rest[0]["$match"]):
+    own: list[dict[str, Any]] = []
+    across: list[dict[str, Any]] = []
+    for condition in conjuncts(rest[0]["$match"]):
         (across if _roots(condition) & joined else own).append(condition)
     if not own:
         return stages
@@ -75,18 +78,6 @@ def _leading_joins(stages: list[Stage]) -> list[Stage]:
     while len(stages) >= length + 2 and "$lookup" in stages[length] and "$unwind" in stages[length + 1]:
         length += 2
     return stages[:length]
-
-
-def _conjuncts(query: dict[str, Any]) -> list[dict[str, Any]]:
-    """The conditions that all have to hold, one by one."""
-    parts: list[dict[str, Any]] = []
-    for key, value in query.items():
-        if key == "$and":
-            for part in value:
-                parts += _conjuncts(part)
-        else:
-            parts.append({key: value})
-    return parts
 
 
 def _match(conditions: list[dict[str, Any]]) -> Stage:

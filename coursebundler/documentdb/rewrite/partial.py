@@ -11,21 +11,14 @@ Stage = dict[str, Any]
 def repeat_partial_filter(stages: list[Stage], filters: Mapping[str, dict[str, Any]]) -> list[Stage]:
     """A look-up by a nullable unique column, whose index holds only the rows where it is not NULL.
 
-    In: {"$match": {"code": "x"}}. Out: {"$match": {"$and": [{"code": "x"}, {"code": {"$gte": ""}}]}}.
+    In: {"$match": {"code": "x"}}. Out: {"$match": {"code": {"$eq": "x", "$gte": ""}}}.
     Why: an index with a condition serves only queries that repeat the condition (partial-index.html, "Query using a
     partial index"). A value that equals a text is not below the empty one, so the answer stays the same.
     """
     if not stages or "$match" not in stages[0] or not filters:
         return stages
-    return [{"$match": _repeat(stages[0]["$match"], filters)}, *stages[1:]]
-
-
-def _repeat(query: dict[str, Any], filters: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    if list(query) == ["$and"]:
-        return {"$and": [_repeat(part, filters) for part in query["$and"]]}
-    if len(query) != 1:
-        return query
-    ((column, value),) = query.items()
-    if column in filters and isinstance(value, Hole):
-        return {"$and": [query, {column: filters[column]}]}
-    return query
+    repeated = {
+        column: {"$eq": value} | filters[column] if column in filters and isinstance(value, Hole) else value
+        for column, value in stages[0]["$match"].items()
+    }
+    return [{"$match": repeated}, *stages[1:]]

@@ -9,10 +9,10 @@ from typing import Any
 
 # A text under one of these keys says what to do rather than what to look for. Elsewhere a text is a value unless it
 # begins with "$". (A field of one of these names only makes more shapes, never a wrong answer.)
-SPEAKING_KEYS = frozenset(
-    ("from", "localField", "foreignField", "as", "unit", "timezone", "format", "to", "path", "field", "startOfWeek")
-    + ("$unwind", "$unset", "$count", "$type", "$options")
-)
+SPEAKING_KEYS = {
+    *("from", "localField", "foreignField", "as", "unit", "timezone", "format", "to", "path", "field", "startOfWeek"),
+    *("$unwind", "$unset", "$count", "$type", "$options"),
+}
 OPEN, CLOSE, LIST, VALUE, TRUE, FALSE = (object() for _ in range(6))
 
 

@@ -8,7 +8,7 @@ from coursebundler.documentdb.rewrite.shape import Hole
 Stage = dict[str, Any]
 
 
-class Subquery:
+class InnerQuery:
     """A pipeline that runs before the main one. `answers` are (column, hole for its value in the main pipeline)."""
 
     def __init__(self, collection: str, stages: list[Stage]) -> None:
@@ -19,7 +19,7 @@ class Subquery:
 
 def uncorrelated_subqueries_first(
     stages: list[Stage], new_hole: Callable[[], Hole]
-) -> tuple[list[Stage], list[Subquery]]:
+) -> tuple[list[Stage], list[InnerQuery]]:
     """filter(x__in=queryset), where the inner queryset asks for nothing of the outer one.
 
     In: {"$lookup": {"as": "__subquery0", "pipeline": …, no let}}; $set; {"$match": {"$expr": {"$in": ["$x",
@@ -31,7 +31,7 @@ def uncorrelated_subqueries_first(
     subqueries = []
     while (position := _first_uncorrelated(stages)) is not None:
         lookup = stages[position]["$lookup"]
-        subquery = Subquery(lookup["from"], lookup["pipeline"])
+        subquery = InnerQuery(lookup["from"], lookup["pipeline"])
         answers = _Answers(lookup["as"], subquery, new_hole)
         # The stage after the $lookup turns its list into a document: gone with it.
         stages = stages[:position] + [answers.put_into_stage(stage) for stage in stages[position + 2 :]]
@@ -48,7 +48,7 @@ def _first_uncorrelated(stages: list[Stage]) -> int | None:
 
 
 class _Answers:
-    def __init__(self, name: str, subquery: Subquery, new_hole: Callable[[], Hole]) -> None:
+    def __init__(self, name: str, subquery: InnerQuery, new_hole: Callable[[], Hole]) -> None:
         self.prefix = f"${name}."
         self.subquery = subquery
         self.new_hole = new_hole
@@ -82,7 +82,7 @@ class _Answers:
 
 
 def plain_in(expression: Any) -> dict[str, Any] | None:
-    """{"$in": ["$x", {"$literal": list}]} → {"x": {"$in": list}}, which an index serves; None if it is another thing."""
+    """{"$in": ["$x", {"$literal": list}]} → {"x": {"$in": list}}, which an index serves; None for all else."""
     if not isinstance(expression, dict) or list(expression) != ["$in"]:
         return None
     field, items = expression["$in"]

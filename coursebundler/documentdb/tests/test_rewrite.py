@@ -55,9 +55,7 @@ class TestExpressions:
     def test_other_zones_go_along(self):
         given = {"$dateTrunc": {"date": "$d", "unit": "day", "timezone": "Asia/Kolkata"}}
         text = {"$dateToString": {"date": "$d", "format": "%Y-%m-%dT00:00:00", "timezone": "Asia/Kolkata"}}
-        assert rewrite_expression(given, "5.0") == {
-            "$dateFromString": {"dateString": text, "timezone": "Asia/Kolkata"}
-        }
+        assert rewrite_expression(given, "5.0") == {"$dateFromString": {"dateString": text, "timezone": "Asia/Kolkata"}}
 
     def test_weeks_are_left_to_the_guard(self):
         given = [{"$project": {"a": {"$dateTrunc": {"date": "$d", "unit": "week"}}}}]
@@ -102,6 +100,29 @@ class TestStages:
     )
     def test_a_stage_becomes_its_listed_form(self, given, expected):
         assert rewrite_stage(given, "5.0") == expected
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ({"$and": [{"a": 1}, {"b": 2}]}, {"a": 1, "b": 2}),
+            ({"$and": [{"a": {"$gt": 1}}, {"$and": [{"a": {"$lt": 9}}]}]}, {"a": {"$gt": 1, "$lt": 9}}),
+            ({"$and": [{"a": 1}, {"a": 2}]}, {"a": 1, "$and": [{"a": 2}]}),
+            ({"$and": [{"a": {"$gt": 1}}, {"a": {"$gt": 2}}]}, {"a": {"$gt": 1}, "$and": [{"a": {"$gt": 2}}]}),
+            ({"$and": [{"a": {"$regex": "x"}}, {"a": {"$regex": "y"}}]},
+             {"a": {"$regex": "x"}, "$and": [{"a": {"$regex": "y"}}]}),
+            ({"$and": [{"$or": [{"a": 1}]}, {"$or": [{"b": 1}]}]}, {"$or": [{"a": 1}], "$and": [{"$or": [{"b": 1}]}]}),
+            ({"a": {"b": 1}}, {"a": {"b": 1}}),
+            ({}, {}),
+            ({"$or": [{"a": {"$exists": False}}, {"a": None}]}, {"a": None}),
+            ({"$nor": [{"$or": [{"a": {"$exists": False}}, {"a": None}]}]}, {"$nor": [{"a": None}]}),
+            ({"$or": [{"a": {"$exists": False}}, {"b": None}]}, {"$or": [{"a": {"$exists": False}}, {"b": None}]}),
+            ({"$and": [{"a": {"$lt": 5}}, {"a": {"$exists": True}}, {"a": {"$ne": None}}]}, {"a": {"$lt": 5}}),
+            ({"$and": [{"a": {"$exists": True}}, {"a": {"$ne": None}}]}, {"a": {"$exists": True, "$ne": None}}),
+            ({"a": {"$lt": 5, "$exists": False, "$ne": 3}}, {"a": {"$lt": 5, "$exists": False, "$ne": 3}}),
+        ],
+    )  # fmt: skip
+    def test_conditions_are_one_document(self, given, expected):
+        assert rewrite_stage({"$match": given}, "5.0") == {"$match": expected}
 
     def test_groups_keep_their_form_and_have_their_expressions_rewritten(self):
         key = {"$getField": {"input": "$data", "field": "size"}}
@@ -340,8 +361,8 @@ class TestPartialFilters:
 
     def test_a_look_up_by_a_nullable_unique_column_repeats_the_condition_of_its_index(self):
         value = Hole(0)
-        given = [{"$match": {"$and": [{"code": value}, {"other": value}]}}]
-        expected = {"$and": [{"$and": [{"code": value}, {"code": {"$gte": ""}}]}, {"other": value}]}
+        given = [{"$match": {"code": value, "other": value}}]
+        expected = {"code": {"$eq": value, "$gte": ""}, "other": value}
         assert repeat_partial_filter(given, self.FILTERS) == [{"$match": expected}]
 
     @pytest.mark.parametrize("condition", [{"code": None}, {"code": {"$in": ["a"]}}, {"$or": [{"code": Hole(0)}]}])

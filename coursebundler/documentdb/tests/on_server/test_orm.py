@@ -351,7 +351,9 @@ class TestAggregating:
     def test_months(self, people):
         rows = User.objects.annotate(month=TruncMonth("date_joined")).values("month").annotate(n=Count("pk"))
         assert [(row["month"].month, row["n"]) for row in rows.order_by("month")] == [(1, 1), (2, 2)]
-        assert User.objects.annotate(day=TruncDay("date_joined")).earliest("day").day == datetime(2026, 1, 10, tzinfo=UTC)
+        assert User.objects.annotate(day=TruncDay("date_joined")).earliest("day").day == datetime(
+            2026, 1, 10, tzinfo=UTC
+        )
         assert set(User.objects.annotate(year=ExtractYear("date_joined")).values_list("year", flat=True)) == {2026}
 
     def test_weeks_need_8_0(self, people):
@@ -397,4 +399,3 @@ class TestFields:
     def test_null_in_a_required_column_is_refused(self):
         with pytest.raises(IntegrityError):
             User.objects.create(email="x@example.org", name=None)
-

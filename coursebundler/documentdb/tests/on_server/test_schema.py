@@ -127,7 +127,10 @@ def test_a_table_is_renamed(database):
 def test_indexes_and_constraints_come_and_go(database):
     database.run(create(("name", models.CharField(max_length=20)), ("size", models.IntegerField(null=True))))
     for operation, key in [
-        (migrations.AddIndex("Thing", models.Index(fields=["name", "-size"], name="newest")), [("name", 1), ("size", -1)]),
+        (
+            migrations.AddIndex("Thing", models.Index(fields=["name", "-size"], name="newest")),
+            [("name", 1), ("size", -1)],
+        ),
         (
             migrations.AddConstraint("Thing", models.UniqueConstraint(fields=["name", "size"], name="once")),
             [("name", 1), ("size", 1)],
@@ -213,7 +216,11 @@ def test_python_runs(database):
         (Grant, Q(course__isnull=True), [{"course_id": {"$eq": None}}]),
         (Grant, Q(ends_at__isnull=True, note="x"), [{"ends_at": {"$eq": None}}, {"note": {"$eq": "x"}}]),
         (Grant, Q(course__isnull=False), [{"course_id": {"$gte": ""}}]),
-        (Order, Q(amount_paise__gt=1) & Q(amount_paise__lte=9), [{"amount_paise": {"$gt": 1}}, {"amount_paise": {"$lte": 9}}]),
+        (
+            Order,
+            Q(amount_paise__gt=1) & Q(amount_paise__lte=9),
+            [{"amount_paise": {"$gt": 1}}, {"amount_paise": {"$lte": 9}}],
+        ),
     ],
 )
 def test_conditions_of_indexes(model, condition, expected):

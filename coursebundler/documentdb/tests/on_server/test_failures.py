@@ -1,0 +1,185 @@
+"""What happens when the server goes away: clear errors, nothing lost, and back as soon as it is back."""
+
+import socket
+import threading
+import time
+from contextlib import closing
+
+import pytest
+from django.db import DatabaseError, OperationalError
+from django.db.utils import ConnectionHandler
+
+from coursebundler import database_url
+from coursebundler.documentdb.base import DatabaseWrapper
+from coursebundler.documentdb.errors import with_django_errors
+from tests.documentdb_server import DocumentDBServer, free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE = "&tls=false&replicaSet=secantus&serverSelectionTimeoutMS=1500&connectTimeoutMS=1500"
+
+
+class Proxy:
+    """A TCP proxy that can drop every connection and refuse new ones, as a primary that steps down does."""
+
+    def __init__(self, port: int) -> None:
+        self.target, self.is_up, self.pairs = port, True, []
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.server.accept()
+            except OSError:
+                return
+            if not self.is_up:
+                client.close()
+                continue
+            upstream = socket.create_connection(("127.0.0.1", self.target))
+            self.pairs += [client, upstream]
+            for source, sink in ((client, upstream), (upstream, client)):
+                threading.Thread(target=self.copy, args=(source, sink), daemon=True).start()
+
+    def copy(self, source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            end.close()
+
+    def drop(self) -> None:
+        self.is_up = False
+        for end in self.pairs:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+        self.pairs = []
+
+    def close(self) -> None:
+        self.server.close()
+        self.drop()
+
+
+@pytest.fixture
+def connect():
+    """A connection of its own to a port: (port, **options) → DatabaseWrapper."""
+    made = []
+
+    def make(port: int, options: str = PATIENCE) -> DatabaseWrapper:
+        config = database_url.databases(f"documentdb://127.0.0.1:{port}/failures?engine=5.0{options}")["default"]
+        connection = ConnectionHandler({"default": config})["default"]
+        connection.alias = f"failures{len(made)}"
+        made.append(connection)
+        return connection
+
+    yield make
+    for connection in made:
+        if connection.connection:
+            connection.close_pool()
+
+
+def insert(connection, key):
+    connection.get_collection("rows").insert_one({"_id": key})
+
+
+def keys(connection):
+    return sorted(row["_id"] for row in connection.get_collection("rows").find())
+
+
+def eventually(action, seconds):
+    """Call until it does not fail; how long that took."""
+    start = time.monotonic()
+    while True:
+        try:
+            action()
+            return time.monotonic() - start
+        except Exception:
+            if time.monotonic() - start > seconds:
+                raise
+            time.sleep(0.1)
+
+
+def test_a_refused_connection_is_an_operational_error_within_two_seconds(connect):
+    connection = connect(free_port())
+    start = time.monotonic()
+    with pytest.raises(OperationalError, match="does not answer"):
+        with_django_errors(insert)(connection, "a")
+    assert time.monotonic() - start < 2.5
+
+
+@pytest.mark.slow
+def test_a_killed_server_loses_nothing_that_was_confirmed(connect, tmp_path):
+    """SIGKILL in the middle of writing; whatever was answered is there afterwards."""
+    server = DocumentDBServer(tmp_path, "--sync-on-commit")
+    connection = connect(server.port)
+    confirmed = []
+
+    def write():
+        for number in range(10_000):
+            try:
+                insert(connection, f"{number:05}")
+            except Exception:
+                return
+            confirmed.append(f"{number:05}")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while len(confirmed) < 30:
+        time.sleep(0.01)
+    server.kill()
+    writer.join()
+    server.start()
+    eventually(lambda: keys(connection), 10)
+    assert set(confirmed) <= set(keys(connection))
+    insert(connection, "afterwards")
+    server.stop()
+
+
+@pytest.mark.slow
+def test_a_killed_server_leaves_no_half_of_a_transaction(connect, tmp_path):
+    server = DocumentDBServer(tmp_path, "--sync-on-commit")
+    connection = connect(server.port)
+    insert(connection, "before")
+    with pytest.raises(DatabaseError):
+        connection.start_transaction_mongo()
+        connection.get_collection("rows").insert_one({"_id": "half"}, session=connection.session)
+        server.kill()
+        connection.commit_mongo()
+    assert connection.session is None
+    server.start()
+    eventually(lambda: keys(connection), 10)
+    assert keys(connection) == ["before"]
+    connection.start_transaction_mongo()
+    connection.get_collection("rows").insert_one({"_id": "whole"}, session=connection.session)
+    connection.commit_mongo()
+    assert keys(connection) == ["before", "whole"]
+    server.stop()
+
+
+@pytest.mark.slow
+def test_it_is_back_soon_after_the_server_is(connect, tmp_path):
+    """Every connection reset and refused for a while, as in a failover: errors meanwhile, no write lost or doubled."""
+    server = DocumentDBServer(tmp_path, "--sync-on-commit")
+    with closing(Proxy(server.port)) as proxy:
+        # Direct: the server would tell its own address, and the driver would go past the proxy.
+        connection = connect(proxy.port, PATIENCE + "&directConnection=true")
+        insert(connection, "before")
+        proxy.drop()
+        failed = 0
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            try:
+                insert(connection, f"during {failed}")
+            except Exception:
+                failed += 1
+        assert failed
+        proxy.is_up = True
+        took = eventually(lambda: insert(connection, "after"), 10)
+        assert took < 5
+        assert keys(connection) == ["after", "before"]
+    server.stop()
