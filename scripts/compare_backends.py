@@ -40,7 +40,10 @@ def environment(folder: Path, packages: list[str]) -> tuple[Path | None, str]:
     if not packages:
         python = Path(sys.executable)
     else:
-        for command in ([sys.executable, "-m", "venv", folder], [python, "-m", "pip", "install", "--quiet", *packages]):
+        for command in (
+            [sys.executable, "-m", "venv", str(folder)],
+            [str(python), "-m", "pip", "install", "--quiet", *packages],
+        ):
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
             if done.returncode:
                 return None, (done.stderr.strip().splitlines() or ["no reason given"])[-1]
@@ -52,7 +55,7 @@ def environment(folder: Path, packages: list[str]) -> tuple[Path | None, str]:
 
 def run(python: Path, backend: str, port: int, level: str) -> list[tuple[str, str, str]]:
     """(operation, outcome, why) of each."""
-    command = [python, "-m", "scripts.compared.run", backend, str(port), level]
+    command = [str(python), "-m", "scripts.compared.run", backend, str(port), level]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "DATABASE_"))}
     done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode:

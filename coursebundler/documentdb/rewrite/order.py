@@ -41,7 +41,7 @@ def without_idle_fields(stages: list[Stage]) -> list[Stage]:
 
 
 def _is_idle(stage: Stage) -> bool:
-    fields = stage.get("$addFields")
+    fields: dict[str, Any] = stage.get("$addFields", {})
     return bool(fields) and all("." not in name and value == f"${name}" for name, value in fields.items())
 
 
