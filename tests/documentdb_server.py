@@ -36,7 +36,7 @@ class DocumentDBServer:
         """Start, or start again on the same data, and wait until it listens."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [
-            PROGRAM,
+            str(PROGRAM),
             "--host",
             "127.0.0.1",
             "--port",

@@ -13,7 +13,11 @@ from coursebundler.documentdb.guard import check_pipeline
 from coursebundler.documentdb.rewrite.aggregates import total_without_facet, values_without_facet
 from coursebundler.documentdb.rewrite.clock import time_of_asking
 from coursebundler.documentdb.rewrite.joins import joined_condition_as_match, left_join_as_unwind, plain_equality_join
-from coursebundler.documentdb.rewrite.order import filter_before_joining, page_before_joining
+from coursebundler.documentdb.rewrite.order import (
+    filter_before_joining,
+    page_before_joining,
+    without_idle_fields,
+)
 from coursebundler.documentdb.rewrite.partial import repeat_partial_filter
 from coursebundler.documentdb.rewrite.shape import Hole, fill, fingerprint, has_holes, with_holes
 from coursebundler.documentdb.rewrite.stages import rewrite_stage
@@ -103,6 +107,7 @@ def rewrite_stages(stages: list[Stage], level: str) -> list[Stage]:
     stages = left_join_as_unwind(stages)
     stages = plain_equality_join(stages, level)
     stages = filter_before_joining(stages)
+    stages = without_idle_fields(stages)
     stages = page_before_joining(stages)
     stages = joined_condition_as_match(stages, level)
     stages = correlated_subqueries(stages, lambda inner: _rewrite_inner(inner, level))

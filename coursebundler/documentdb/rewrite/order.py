@@ -31,6 +31,20 @@ def filter_before_joining(stages: list[Stage]) -> list[Stage]:
     return [_match(own), *joins, *([_match(across)] if across else []), *rest[1:]]
 
 
+def without_idle_fields(stages: list[Stage]) -> list[Stage]:
+    """In: {"$addFields": {"published_at": "$published_at", "_id": "$_id"}}; $sort; $limit. Out: $sort; $limit.
+
+    Why: the stock backend says so before a sort by columns that it does not list; it changes nothing, and a $sort uses
+    an index only at the beginning of a pipeline (as for the module).
+    """
+    return [stage for stage in stages if not _is_idle(stage)]
+
+
+def _is_idle(stage: Stage) -> bool:
+    fields: dict[str, Any] = stage.get("$addFields", {})
+    return bool(fields) and all("." not in name and value == f"${name}" for name, value in fields.items())
+
+
 def page_before_joining(stages: list[Stage]) -> list[Stage]:
     """In: $match; $lookup as "a"; $unwind; $lookup as "b"; $unwind; {"$match": {"a.y": 2}}; $project; $sort; $limit.
 

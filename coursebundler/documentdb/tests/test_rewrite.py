@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import NotSupportedError
 
-from coursebundler.documentdb.rewrite import Planner
+from coursebundler.documentdb.rewrite import Planner, rewrite_stages
 from coursebundler.documentdb.rewrite.aggregates import total_without_facet, values_without_facet
 from coursebundler.documentdb.rewrite.clock import time_of_asking
 from coursebundler.documentdb.rewrite.empty import evaluate, evaluate_query, row_for_no_rows, rows_of_constants
@@ -16,7 +16,7 @@ from coursebundler.documentdb.rewrite.joins import (
     plain_equality_join,
     prefix_query,
 )
-from coursebundler.documentdb.rewrite.order import filter_before_joining, page_before_joining
+from coursebundler.documentdb.rewrite.order import filter_before_joining, page_before_joining, without_idle_fields
 from coursebundler.documentdb.rewrite.partial import repeat_partial_filter
 from coursebundler.documentdb.rewrite.shape import Hole
 from coursebundler.documentdb.rewrite.stages import rewrite_stage
@@ -188,6 +188,19 @@ class TestOrder:
         given = [{"$match": {"y": 1}}, lookup(), unwind(), {"$project": {"x": 1, "b": 1}}, *tail]
         expected = [{"$match": {"y": 1}}, *tail, lookup(), unwind(), {"$project": {"x": 1, "b": 1}}, tail[0]]
         assert page_before_joining(given) == expected
+
+    def test_fields_that_are_set_to_themselves_are_left_out(self):
+        sort = {"$sort": {"x": -1, "_id": -1}}
+        assert without_idle_fields([{"$addFields": {"x": "$x", "_id": "$_id"}}, sort]) == [sort]
+
+    @pytest.mark.parametrize("fields", [{"x": "$y"}, {"x": "$x", "z": {"$literal": 1}}, {"a.x": "$a.x"}])
+    def test_fields_that_change_stay(self, fields):
+        assert without_idle_fields([{"$addFields": fields}]) == [{"$addFields": fields}]
+
+    def test_a_page_with_such_fields_is_cut_before_it_is_joined(self):
+        tail = [{"$sort": {"x": -1}}, {"$limit": 5}]
+        given = [lookup(), unwind(), {"$addFields": {"x": "$x"}}, *tail]
+        assert rewrite_stages(given, "5.0") == [*tail, lookup(), unwind(), tail[0]]
 
     def test_a_join_that_filters_comes_before_the_page(self):
         tail = [{"$sort": {"x": -1}}, {"$limit": 5}]
