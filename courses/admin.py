@@ -14,7 +14,7 @@ from courses.forms import CourseAdminForm, LectureAdminForm
 from courses.models import Category, Course, Grant, Lecture, Progress, Saved, Section
 
 # Keys are ordered by time, and need no index of their own to be walked along.
-NEWEST_FIRST = ["-pk"]
+NEWEST_FIRST = ("-pk",)
 
 
 class OwnCoursesMixin:
