@@ -5,11 +5,12 @@ VENV ?= .venv
 export VENV
 IN_VENV = $(VENV)/bin/python
 
-.PHONY: help run test lint format bench base dev
+.PHONY: help run test test-documentdb lint format bench base dev
 
 help:
 	@echo "make run     start the site and the payment sandbox (PORT, DATABASE_URL and DATA_DIR are honoured)"
 	@echo "make test    every test that can run on this machine; says what was left out"
+	@echo "make test-documentdb  the suite again on a server that speaks DocumentDB's protocol, at levels 5.0 and 8.0.2"
 	@echo "make lint    style, types, templates, migrations, deployment checks"
 	@echo "make format  put code and templates into shape"
 	@echo "make bench   requests per second beside a bare Django view"
@@ -20,6 +21,9 @@ run: base
 
 test: dev
 	@$(IN_VENV) scripts/test.py
+
+test-documentdb: dev
+	@$(IN_VENV) scripts/test.py documentdb
 
 lint: dev
 	@$(IN_VENV) scripts/lint.py
