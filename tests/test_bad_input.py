@@ -19,6 +19,8 @@ from courses.models import Course, Grant
 from payments.models import Order, OrderLine
 from tests import routes
 
+pytestmark = pytest.mark.slow
+
 HUGE = "9" * 25
 # In an address, percent-encoded as a browser or an attacker would.
 BAD_PARTS = [

@@ -12,6 +12,8 @@ import pytest
 from tests.servers import clean_environment, fetch
 from tests.source import ROOT
 
+pytestmark = pytest.mark.slow  # Each starts a process.
+
 SECOND_START_SECONDS = 3
 
 

@@ -18,7 +18,8 @@ from courses.forms import CourseApiForm, CourseForm
 from courses.models import Category, Course, Grant, Lecture, Section
 from courses.tests.conftest import PDF, VTT, WEBM, mp4, picture
 
-pytestmark = pytest.mark.django_db
+# Many files and uploads: left out of the default loop.
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 URL = "/admin/createcourse"
 
 

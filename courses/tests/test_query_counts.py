@@ -6,6 +6,8 @@ from django.test.utils import CaptureQueriesContext
 
 from courses.models import Course, Lecture, Progress, Saved, SearchToken, Section
 
+pytestmark = pytest.mark.slow  # A thousand rows each.
+
 
 @pytest.fixture
 def grow(course, ida, alice):

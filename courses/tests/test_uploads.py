@@ -18,7 +18,8 @@ from django.utils import timezone
 from courses import storage, uploads
 from courses.tests.conftest import PDF, VTT, WEBM, Browser, mp4, no_retries, picture, use_media
 
-pytestmark = pytest.mark.django_db
+# Many files and uploads: left out of the default loop.
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 MIB = 1024 * 1024
 
 

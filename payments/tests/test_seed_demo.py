@@ -64,7 +64,7 @@ def _school_again(db: None, _fast_and_fresh: None) -> None:
         seed()
 
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]  # Seeding takes seconds.
 
 
 def test_it_makes_the_school() -> None:
