@@ -94,7 +94,7 @@ def test_mail_is_kept_with_all_other_data():
 PRODUCTION = {
     "SECRET_KEY": "s" * 60,
     "SITE_URL": "https://example.org",
-    "DATABASE_URL": "sqlite://:memory:",
+    "DATABASE_URL": "sqlite:////nonexistent/db.sqlite3",
     "MEDIA_STORAGE_URL": "file:///tmp/media",
     "RAZORPAY_KEY_ID": "k",
     "RAZORPAY_KEY_SECRET": "k",
