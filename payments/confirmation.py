@@ -11,10 +11,10 @@ from enum import StrEnum
 from django.utils import timezone
 
 from coursebundler.db import on_commit, run_in_transaction
+from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
-from courses.models import Grant
-from payments import emails, razorpay
-from payments.models import Order, Payment
+from payments import emails, entitlements, razorpay
+from payments.models import Order, OrderEvent, Payment
 from payments.razorpay import GatewayPayment
 
 logger = logging.getLogger(__name__)
@@ -80,8 +80,10 @@ def _book(order: Order, payment: GatewayPayment) -> tuple[bool, bool]:
     """(whether this call made it paid, whether the payment is new to the ledger)."""
     became_paid = _set_paid(order)
     is_new_payment = _record(order, payment, Payment.Entry.CAPTURED)
-    for line in order.lines.all():
-        Grant.objects.give(order.user, line.course, Grant.Source.ORDER_LINE, line.pk)
+    entitlements.give(order)
+    OrderEvent.note(
+        order, f"paid:{payment.id}", f"Paid {rupees(payment.amount_paise)} by {payment.method or payment.id}."
+    )
     on_commit(lambda: _send_receipt_once(order))
     return became_paid, is_new_payment
 

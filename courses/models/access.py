@@ -41,10 +41,10 @@ class Grant(UUIDModel):
         FREE = "free", "Free course"
         TEACHING = "teaching", "Teaches the course"
         STAFF = "staff", "Given by staff"
-        # The kinds below are sold by later work; they are named here so that the database knows every kind.
         BUNDLE_EDITION = "bundle_edition", "Bundle"
         SUBSCRIPTION = "subscription", "Subscription"
         GIFT = "gift", "Gift"
+        SEAT = "seat", "Team seat"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="grants")
     course = models.ForeignKey(

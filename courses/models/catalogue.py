@@ -120,6 +120,12 @@ class Course(CatalogueModel):
     instructor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="courses_taught")
     level = models.CharField(max_length=12, choices=Level.choices, default=Level.BEGINNER)
     price_paise = models.PositiveIntegerField("price (paise)", help_text="0 for a free course. ₹499 is 49900.")
+    sale_price_paise = models.PositiveIntegerField("sale price (paise)", null=True, blank=True)
+    sale_starts_at = models.DateTimeField(null=True, blank=True)
+    sale_ends_at = models.DateTimeField(null=True, blank=True)
+    instructor_share_bp = models.PositiveIntegerField(
+        "instructor's share (basis points)", default=7000, help_text="Of sales without tax; 7000 is 70 %."
+    )
     currency = models.CharField(max_length=3, default="INR", editable=False)
     poster_key = models.CharField(max_length=200, blank=True, help_text="Public storage key without size and suffix.")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)

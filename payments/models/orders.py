@@ -86,6 +86,25 @@ class Order(UUIDModel):
     )
     amount_paise = models.PositiveIntegerField()
     currency = models.CharField(max_length=3, default="INR")
+    sum_lines = models.JSONField(
+        default=list, blank=True, help_text="How the amount came about: [{label, amount_paise}, …]; the sum is exact."
+    )
+    bundle_edition = models.ForeignKey(
+        "payments.BundleEdition", models.PROTECT, null=True, blank=True, related_name="orders"
+    )
+    subscription = models.ForeignKey(
+        "payments.Subscription", models.PROTECT, null=True, blank=True, related_name="orders"
+    )
+    coupon = models.ForeignKey("payments.Coupon", models.PROTECT, null=True, blank=True, related_name="orders")
+    refund_policy = models.ForeignKey(
+        "payments.RefundPolicy", models.PROTECT, null=True, blank=True, related_name="orders"
+    )
+    seat_count = models.PositiveIntegerField(default=0, help_text="Seats for others; 0: for the buyer.")
+    recipient_email = models.EmailField(blank=True, help_text="Whom a gift is for.")
+    gift_message = models.CharField(max_length=300, blank=True)
+    billing = models.JSONField(
+        default=dict, blank=True, help_text="Name, address, state code and GSTIN for the invoice."
+    )
     gateway_order_id = models.CharField(max_length=40, null=True, blank=True, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     returned_at = models.DateTimeField(
@@ -107,7 +126,7 @@ class Order(UUIDModel):
                 fields=["user", "product_key"], condition=Q(status="created"), name="order_one_unpaid_per_product"
             ),
             models.CheckConstraint(condition=Q(status__in=["created", "paid", "cancelled"]), name="order_status_known"),
-            models.CheckConstraint(condition=Q(amount_paise__gt=0), name="order_amount_positive"),
+            models.CheckConstraint(condition=Q(amount_paise__gte=0), name="order_amount_not_negative"),
             models.CheckConstraint(condition=Q(currency="INR"), name="order_currency_inr"),
             models.CheckConstraint(condition=~Q(status="paid") | Q(paid_at__isnull=False), name="order_paid_has_date"),
         ]
@@ -155,6 +174,8 @@ class OrderLine(UUIDModel):
 
     class Kind(models.TextChoices):
         COURSE = "course", "Course"
+        BUNDLE = "bundle", "Course of a bundle"
+        PLAN = "plan", "One period of a plan"
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="lines")
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.COURSE)
@@ -162,14 +183,22 @@ class OrderLine(UUIDModel):
     title = models.CharField(max_length=80, help_text="As it was called when it was bought.")
     amount_paise = models.PositiveIntegerField()
     position = models.PositiveIntegerField(default=0)
+    seat_number = models.PositiveIntegerField(default=0, help_text="0: for the buyer; else the seat it belongs to.")
+    starts_at = models.DateTimeField(null=True, blank=True, help_text="A plan's paid period.")
+    ends_at = models.DateTimeField(null=True, blank=True)
+    tax_rate_bp = models.PositiveIntegerField(default=1800, help_text="GST inside the amount; 1800 is 18 %.")
+    instructor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="lines_taught"
+    )
+    instructor_share_bp = models.PositiveIntegerField(default=0, help_text="Of the amount without tax; 7000 is 70 %.")
 
     class Meta:
         ordering = ["position", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["order", "course"], name="order_line_course_once"),
+            models.UniqueConstraint(fields=["order", "course", "seat_number"], name="order_line_course_once"),
             models.CheckConstraint(condition=Q(amount_paise__gte=0), name="order_line_amount_not_negative"),
             models.CheckConstraint(
-                condition=~Q(kind="course") | Q(course__isnull=False), name="order_line_course_present"
+                condition=Q(kind="plan") | Q(course__isnull=False), name="order_line_course_present"
             ),
         ]
 

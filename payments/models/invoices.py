@@ -1,0 +1,50 @@
+"""Tax documents: invoices and credit notes, numbered without gaps within a financial year. Never changed."""
+
+from django.db import models
+from django.utils import timezone
+
+from payments.models.ledger import AppendOnlyModel, AppendOnlyQuerySet
+from payments.models.orders import Order
+from payments.models.refunds import Dispute, Refund
+
+
+class TaxDocument(AppendOnlyModel):
+    """The document holds its own number: the next is the largest plus one, and the unique key lets one taker have it.
+    So there is no counter that could run ahead of the documents, and no gap."""
+
+    class Kind(models.TextChoices):
+        INVOICE = "invoice", "Tax invoice"
+        CREDIT_NOTE = "credit_note", "Credit note"
+
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    financial_year = models.CharField(max_length=7, help_text="April to March: 2026-27.")
+    sequence = models.PositiveIntegerField()
+    number = models.CharField(max_length=16, unique=True, help_text="As printed; at most 16 characters (rule 46).")
+    order = models.ForeignKey(Order, models.PROTECT, related_name="tax_documents")
+    source_key = models.CharField(
+        max_length=60, unique=True, help_text="What it is for; each has one document at most."
+    )
+    refund = models.ForeignKey(Refund, models.PROTECT, null=True, blank=True, related_name="tax_documents")
+    dispute = models.ForeignKey(Dispute, models.PROTECT, null=True, blank=True, related_name="tax_documents")
+    issued_at = models.DateTimeField(default=timezone.now)
+    seller = models.JSONField(help_text="Name, address, GSTIN and state at the time.")
+    buyer = models.JSONField(help_text="Name, address, GSTIN if there is one, state.")
+    place_of_supply = models.CharField(max_length=2, help_text="GST state code.")
+    lines = models.JSONField(help_text="Title, SAC, taxable value, rate, CGST, SGST, IGST and total, in paise.")
+    taxable_paise = models.PositiveIntegerField()
+    cgst_paise = models.PositiveIntegerField(default=0)
+    sgst_paise = models.PositiveIntegerField(default=0)
+    igst_paise = models.PositiveIntegerField(default=0)
+    total_paise = models.PositiveIntegerField()
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-issued_at", "-id"]
+        indexes = [models.Index(fields=["kind", "-issued_at", "-id"], name="tax_document_newest")]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "financial_year", "sequence"], name="tax_document_sequence_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.number

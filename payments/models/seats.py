@@ -1,0 +1,31 @@
+"""Seats: what somebody buys for others. A gift is one seat with an address; a team buys N and sends out links."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from coursebundler.models import UUIDModel
+from payments.models.orders import Order
+
+
+class Seat(UUIDModel):
+    """Made when the order is paid. Its lines are those of the order with its number; whoever claims it gets them."""
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="seats")
+    number = models.PositiveIntegerField(help_text="1, 2, 3 … within the order.")
+    token = models.CharField(max_length=43, unique=True, editable=False, help_text="The secret of the link.")
+    email = models.EmailField(blank=True, help_text="Whom the link was sent to.")
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="seats"
+    )
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True, help_text="Refunded: the link leads nowhere.")
+    invited_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["order", "number"], name="seat_number_once")]
+
+    def __str__(self) -> str:
+        return f"Seat {self.number} of {self.order}"
