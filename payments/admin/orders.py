@@ -1,4 +1,4 @@
-"""Orders and the ledgers in the admin: everything can be looked up, nothing can be edited."""
+"""Orders in the admin: everything can be looked up and checked with Razorpay, nothing can be edited."""
 
 import logging
 import uuid
@@ -13,33 +13,14 @@ from django.views.decorators.http import require_POST
 from import_export import fields, resources
 
 from coursebundler.exports import ExportMixin
-from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
 from courses.admin import NEWEST_FIRST
+from payments.admin.base import LookOnlyMixin, RupeesMixin
 from payments.confirmation import confirm_order
-from payments.models import Order, OrderLine, Payment, WebhookEvent
+from payments.models import Order, OrderLine, Payment
 from payments.razorpay import GatewayError
 
 logger = logging.getLogger(__name__)
-
-
-class LookOnlyMixin:
-    """Rows that the site writes and nobody edits."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class RupeesMixin:
-    @admin.display(description="amount", ordering="amount_paise")
-    def amount(self, row: Any) -> str:
-        return rupees(row.amount_paise)
 
 
 class OrderLineInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
@@ -142,25 +123,6 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
             return
         log_event("order_checked", order=order.pk, staff=request.user.pk, outcome=outcome)
         self.message_user(request, f"{order}: Razorpay says {outcome}.", messages.SUCCESS)
-
-
-@admin.register(Payment)
-class PaymentAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
-    ordering = NEWEST_FIRST
-    list_display = ["created_at", "entry", "amount", "currency", "method", "gateway_payment_id", "order"]
-    list_filter = ["entry", "method", "created_at"]
-    list_select_related = ["order"]
-    list_per_page = 50
-    search_fields = ["gateway_payment_id", "order__number", "order__user__email"]
-
-
-@admin.register(WebhookEvent)
-class WebhookEventAdmin(LookOnlyMixin, admin.ModelAdmin):
-    ordering = NEWEST_FIRST
-    list_display = ["created_at", "kind", "outcome", "event_id"]
-    list_filter = ["kind", "outcome", "created_at"]
-    list_per_page = 50
-    search_fields = ["event_id"]
 
 
 def _as_uuid(text: str) -> list[uuid.UUID]:
