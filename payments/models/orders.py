@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -17,11 +17,17 @@ from courses.models import Course
 
 NUMBER_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0 O 1 I, which people mix up on the telephone
 CONFIRMING_FOR = timedelta(minutes=30)
+RECONCILED_AFTER = timedelta(minutes=10)
 
 
 def make_number() -> str:
     """A random order number that can be read out; the unique column holds the promise."""
     return "".join(secrets.choice(NUMBER_LETTERS) for _ in range(10))
+
+
+def first_check_at() -> datetime:
+    """When the reconciler takes an interest: later than everything that a browser and a webhook do by themselves."""
+    return timezone.now() + RECONCILED_AFTER
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -111,7 +117,17 @@ class Order(UUIDModel):
         null=True, blank=True, help_text="When the browser last came back from the gateway with a genuine signature."
     )
     paid_at = models.DateTimeField(null=True, blank=True)
+    receipt_claimed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When somebody last began to send the receipt."
+    )
     receipt_sent_at = models.DateTimeField(null=True, blank=True)
+    check_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        default=first_check_at,
+        editable=False,
+        help_text="When the reconciler looks at it next; empty: nothing is left to do.",
+    )
 
     objects = OrderQuerySet.as_manager()
 
@@ -120,6 +136,7 @@ class Order(UUIDModel):
         indexes = [
             models.Index(fields=["user", "-created_at", "-id"], name="order_user_newest"),
             models.Index(fields=["status", "-created_at", "-id"], name="order_status_newest"),
+            models.Index(fields=["check_at", "id"], name="order_check"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -20,11 +20,15 @@ class Seat(UUIDModel):
     )
     claimed_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True, help_text="Refunded: the link leads nowhere.")
-    invited_at = models.DateTimeField(null=True, blank=True)
+    invite_claimed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When somebody last began to send the link."
+    )
+    invite_sent_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        ordering = ["number"]
+        ordering = ["order", "number"]
+        indexes = [models.Index(fields=["claimed_by", "claimed_at"], name="seat_claimed_by")]
         constraints = [models.UniqueConstraint(fields=["order", "number"], name="seat_number_once")]
 
     def __str__(self) -> str:
