@@ -14,7 +14,9 @@ from coursebundler.db import on_commit, run_in_transaction
 from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
 from payments import emails, entitlements, razorpay
+from payments.leases import send_once
 from payments.models import Order, OrderEvent, Payment
+from payments.models.orders import first_check_at
 from payments.razorpay import GatewayPayment
 
 logger = logging.getLogger(__name__)
@@ -39,7 +41,11 @@ def confirm_order(order: Order) -> Outcome:
 
 def confirm_payment(gateway_payment_id: str) -> Outcome:
     """Ask the gateway for one payment and apply it to the order it belongs to. Raises GatewayError."""
-    payment = razorpay.fetch_payment(gateway_payment_id)
+    return apply_payment(razorpay.fetch_payment(gateway_payment_id))
+
+
+def apply_payment(payment: GatewayPayment) -> Outcome:
+    """Apply what the gateway has just said about a payment to the order it belongs to. Safe to repeat."""
     order = Order.objects.filter(gateway_order_id=payment.order_id).first()
     if order is None:
         logger.warning("Payment %s is for gateway order %s, which is not ours.", payment.id, payment.order_id)
@@ -84,7 +90,7 @@ def _book(order: Order, payment: GatewayPayment) -> tuple[bool, bool]:
     OrderEvent.note(
         order, f"paid:{payment.id}", f"Paid {rupees(payment.amount_paise)} by {payment.method or payment.id}."
     )
-    on_commit(lambda: _send_receipt_once(order))
+    on_commit(lambda: send_receipt_once(order))
     return became_paid, is_new_payment
 
 
@@ -100,7 +106,7 @@ def _is_what_was_asked(order: Order, payment: GatewayPayment) -> bool:
 def _set_paid(order: Order) -> bool:
     """Whether this call changed the row; nobody else's did then."""
     payable = Order.objects.filter(pk=order.pk, status__in=[Order.Status.CREATED, Order.Status.CANCELLED])
-    return bool(payable.update(status=Order.Status.PAID, paid_at=timezone.now()))
+    return bool(payable.update(status=Order.Status.PAID, paid_at=timezone.now(), check_at=first_check_at()))
 
 
 def _record(order: Order, payment: GatewayPayment, entry: Payment.Entry) -> bool:
@@ -125,13 +131,11 @@ def _warn_if_paid_twice(order: Order, payment: GatewayPayment) -> None:
         logger.error("Order %s was paid again by %s; a person must refund it.", order.pk, payment.id)
 
 
-def _send_receipt_once(order: Order) -> None:
-    """Send the receipt unless somebody has claimed it. A failing mail server changes nothing about the order."""
-    unsent = Order.objects.paid().filter(pk=order.pk, receipt_sent_at__isnull=True)
-    if not unsent.update(receipt_sent_at=timezone.now()):
-        return
-    try:
-        emails.send_receipt(Order.objects.select_related("user").get(pk=order.pk))
-    except Exception:
-        logger.exception("The receipt of order %s was not sent; the next confirmation tries again.", order.pk)
-        Order.objects.filter(pk=order.pk).update(receipt_sent_at=None)
+def send_receipt_once(order: Order) -> bool:
+    """Whether this call sent it. A failing mail server changes nothing about the order; the reconciler tries again."""
+    return send_once(
+        Order.objects.paid().filter(pk=order.pk),
+        "receipt",
+        lambda: emails.send_receipt(Order.objects.select_related("user").get(pk=order.pk)),
+        about=f"order {order.pk}",
+    )
