@@ -8,6 +8,7 @@ from payments.sandbox.gateway import Gateway, Refused
 from payments.sandbox.store import Entity
 
 Handler = Callable[..., dict[str, Any]]
+FIRST_TIME, LAST_TIME = 946_684_800, 4_765_046_400  # as its refusals name them
 
 
 def answer(gateway: Gateway, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
@@ -27,11 +28,27 @@ def _create_order(gateway: Gateway, *, body: dict[str, Any], **_: Any) -> Entity
     return gateway.create_order(body)
 
 
-def _list_orders(gateway: Gateway, *, query: dict[str, str], **_: Any) -> dict[str, Any]:
-    count, skip = query.get("count", "10"), query.get("skip", "0")
-    if not (count.isdecimal() and skip.isdecimal() and 1 <= int(count) <= 100):
-        raise Refused("The count must be between 1 and 100.", field="count")
-    return _collection(gateway.store.orders(int(count), int(skip)))
+def list_of(kind: str) -> Handler:
+    """“Pagination”: `from` and `to` in Unix seconds, `count` up to 100, `skip`; newest first."""
+
+    def handler(gateway: Gateway, *, query: dict[str, str], **_: Any) -> dict[str, Any]:
+        begins, ends = _number(query, "from", FIRST_TIME), _number(query, "to", LAST_TIME)
+        count, skip = _number(query, "count", 10), _number(query, "skip", 0)
+        for name, time in (("from", begins), ("to", ends)):
+            if not FIRST_TIME <= time <= LAST_TIME:
+                raise Refused(f"{name} must be between {FIRST_TIME} and {LAST_TIME}", field=name)
+        if not 1 <= count <= 100:
+            raise Refused("The count must be between 1 and 100.", field="count")
+        return _collection(gateway.store.listed(kind, begins, ends, count, skip))
+
+    return handler
+
+
+def _number(query: dict[str, str], name: str, default: int) -> int:
+    text = query.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and len(text) < 12):
+        raise Refused(f"The {name} must be an integer.", field=name)
+    return int(text)
 
 
 def _fetch_order(gateway: Gateway, order_id: str, **_: Any) -> Entity:
@@ -52,9 +69,10 @@ def _capture(gateway: Gateway, payment_id: str, *, body: dict[str, Any], **_: An
 
 ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", r"/v1/orders", _create_order),
-    ("GET", r"/v1/orders", _list_orders),
+    ("GET", r"/v1/orders", list_of("order")),
     ("GET", r"/v1/orders/([^/]+)", _fetch_order),
     ("GET", r"/v1/orders/([^/]+)/payments", _fetch_order_payments),
+    ("GET", r"/v1/payments", list_of("payment")),
     ("GET", r"/v1/payments/([^/]+)", _fetch_payment),
     ("POST", r"/v1/payments/([^/]+)/capture", _capture),
 ]
