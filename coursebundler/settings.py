@@ -212,6 +212,15 @@ RAZORPAY_WEBHOOK_SECRET = required("RAZORPAY_WEBHOOK_SECRET", development="sandb
 # For connecting and for each answer; a webhook of theirs must be answered within 5 s, and we ask back before we do.
 RAZORPAY_TIMEOUT_SECONDS = env.float("RAZORPAY_TIMEOUT_SECONDS", default=4)
 
+# --- The seller, as tax documents name it (docs/books.md); payments/apps.py checks it ---
+# Without a GSTIN the school is not registered: no tax is in its prices, and none on its invoices.
+SELLER_GSTIN = env.str("SELLER_GSTIN", default="29ABCDE1234F1ZW" if DEBUG else "").strip().upper()
+SELLER_NAME = env.str("SELLER_NAME", default="CourseBundler (demonstration)" if DEBUG else "").strip()
+SELLER_ADDRESS = env.str("SELLER_ADDRESS", default="1 Example Road, Bengaluru 560001" if DEBUG else "").strip()
+SELLER_STATE = env.str("SELLER_STATE", default=SELLER_GSTIN[:2]).strip()
+GST_RATE_BP = env.int("GST_RATE_BP", default=1800)
+SAC_CODE = env.str("SAC_CODE", default="999293").strip()
+
 # --- Mail ---
 # On a laptop mail is written to a folder and read at /dev/mail.
 EMAIL_CONFIG = env.email_url_config(required("EMAIL_URL", development=f"filemail:///{DATA_DIR / 'mail'}"))

@@ -1,5 +1,6 @@
-from payments.models.bundles import Bundle, BundleEdition, EditionCourse
-from payments.models.coupons import Coupon, CouponProduct, CouponUse
+from payments.models.bundles import Bundle, BundleEdition, EditionConflict, EditionCourse
+from payments.models.coupons import Coupon, CouponError, CouponProduct, CouponUse
+from payments.models.earnings import Earning
 from payments.models.invoices import TaxDocument
 from payments.models.ledger import OrderEvent, Payment, WebhookEvent
 from payments.models.orders import Order, OrderLine
@@ -14,9 +15,12 @@ __all__ = [
     "Bundle",
     "BundleEdition",
     "Coupon",
+    "CouponError",
     "CouponProduct",
     "CouponUse",
     "Dispute",
+    "Earning",
+    "EditionConflict",
     "EditionCourse",
     "Order",
     "OrderEvent",

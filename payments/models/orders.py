@@ -14,6 +14,7 @@ from django.utils import timezone
 from coursebundler.db import run_in_transaction
 from coursebundler.models import UUIDModel
 from courses.models import Course
+from payments.tax import gst_rate_bp
 
 NUMBER_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0 O 1 I, which people mix up on the telephone
 CONFIRMING_FOR = timedelta(minutes=30)
@@ -72,6 +73,9 @@ class OrderQuerySet(models.QuerySet["Order"]):
                 title=line.title,
                 amount_paise=line.amount_paise,
                 position=position,
+                tax_rate_bp=line.tax_rate_bp,
+                instructor=line.instructor,
+                instructor_share_bp=line.instructor_share_bp,
             )
         return order
 
@@ -203,7 +207,7 @@ class OrderLine(UUIDModel):
     seat_number = models.PositiveIntegerField(default=0, help_text="0: for the buyer; else the seat it belongs to.")
     starts_at = models.DateTimeField(null=True, blank=True, help_text="A plan's paid period.")
     ends_at = models.DateTimeField(null=True, blank=True)
-    tax_rate_bp = models.PositiveIntegerField(default=1800, help_text="GST inside the amount; 1800 is 18 %.")
+    tax_rate_bp = models.PositiveIntegerField(default=gst_rate_bp, help_text="GST inside the amount; 1800 is 18 %.")
     instructor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="lines_taught"
     )
@@ -223,6 +227,13 @@ class OrderLine(UUIDModel):
         return self.title
 
     @classmethod
-    def for_course(cls, course: Course) -> "OrderLine":
-        """A line, not yet stored, for the course at today's price."""
-        return cls(kind=cls.Kind.COURSE, course=course, title=course.title, amount_paise=course.price_paise)
+    def for_course(cls, course: Course, **fields: Any) -> "OrderLine":
+        """A line, not yet stored, for the course at today's price, with its teacher and their share as of today."""
+        terms = {
+            "kind": cls.Kind.COURSE,
+            "title": course.title,
+            "amount_paise": course.price_paise,
+            "instructor": course.instructor,
+            "instructor_share_bp": course.instructor_share_bp,
+        }
+        return cls(course=course, **terms | fields)
