@@ -97,6 +97,7 @@ class Subscription(UUIDModel):
     told_status = models.CharField(
         max_length=14, blank=True, help_text="The status that the subscriber last got a mail about."
     )
+    told_claimed_at = models.DateTimeField(null=True, blank=True, help_text="When somebody began to send one.")
 
     objects = SubscriptionQuerySet.as_manager()
 
