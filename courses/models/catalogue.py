@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from coursebundler.db import run_in_transaction
 from coursebundler.models import UUIDModel
+from courses.models.sales import SaleMixin
 
 
 class CatalogueRevision(UUIDModel):
@@ -100,7 +101,7 @@ class CourseQuerySet(BumpingQuerySet):
         return self.filter(pk__in=SearchToken.course_ids_matching(words))
 
 
-class Course(CatalogueModel):
+class Course(SaleMixin, CatalogueModel):
     class Status(models.TextChoices):
         DRAFT = "draft", "Draft"
         PUBLISHED = "published", "Published"
@@ -154,6 +155,10 @@ class Course(CatalogueModel):
             ),
             models.CheckConstraint(condition=Q(price_paise__gte=0), name="course_price_not_negative"),
             models.CheckConstraint(condition=Q(currency="INR"), name="course_currency_inr"),
+            models.CheckConstraint(
+                condition=Q(sale_price_paise__isnull=True) | Q(sale_price_paise__lt=F("price_paise")),
+                name="course_sale_below_price",
+            ),
         ]
         permissions = [("manage_any_course", "Can manage courses of other instructors")]
 

@@ -1,7 +1,9 @@
 """What was bought: an order and its lines. Amounts are integer paise and never change once written."""
 
 import secrets
+import time
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,12 +13,14 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from coursebundler.db import run_in_transaction
+from coursebundler.db import pause_seconds, run_in_transaction
 from coursebundler.models import UUIDModel
 from courses.models import Course
+from payments.models.coupons import CouponUse
 from payments.tax import gst_rate_bp
 
 NUMBER_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0 O 1 I, which people mix up on the telephone
+TRIES = 10
 CONFIRMING_FOR = timedelta(minutes=30)
 RECONCILED_AFTER = timedelta(minutes=10)
 
@@ -38,45 +42,42 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def paid(self) -> "OrderQuerySet":
         return self.filter(status=Order.Status.PAID)
 
-    def open_for(self, user: Any, product_key: str, lines: Sequence["OrderLine"]) -> "Order":
-        """The user's unpaid order for this product at these prices: the one there is, or a new one.
+    def open_for(self, user: Any, product_key: str, lines: Sequence["OrderLine"], **terms: Any) -> "Order":
+        """The user's unpaid order for this product on these terms: the one there is, or a new one.
 
-        Safe to repeat and to race. An unpaid order at other prices is cancelled, never changed. Raises RuntimeError if
-        every try lost its race, which takes a product whose price changes with each click.
+        `terms` are other columns of the order: coupon, bundle_edition, sum_lines, billing, refund_policy, seat_count …
+        Safe to repeat and to race. An unpaid order on other terms is cancelled, never changed. Raises CouponError if
+        the coupon has no place left, RuntimeError if every try lost its race, which takes a product whose price changes
+        with each click.
         """
-        for _ in range(5):
+        for attempt in range(1, TRIES + 1):
             order = self.unpaid().filter(user=user, product_key=product_key).first()
-            if order is None:
-                order = self._create_or_lose(user, product_key, lines)
-            elif not order.asks_for(lines):
-                order.cancel()
-                order = None
-            if order is not None:
+            if order is not None and order.asks_for(lines, **terms):
                 return order
+            if order is not None:
+                order.cancel()
+            if opened := self._create_or_lose(user, product_key, lines, terms):
+                return opened
+            time.sleep(pause_seconds(attempt))
         raise RuntimeError(f"No order for {product_key} could be opened.")
 
-    def _create_or_lose(self, user: Any, product_key: str, lines: Sequence["OrderLine"]) -> "Order | None":
-        """None if another request made the one unpaid order first."""
+    def _create_or_lose(
+        self, user: Any, product_key: str, lines: Sequence["OrderLine"], terms: dict[str, Any]
+    ) -> "Order | None":
+        """None if another request made the one unpaid order, or took the coupon's place, first."""
         try:
-            return run_in_transaction(lambda: self._create_with_lines(user, product_key, lines))
+            return run_in_transaction(lambda: self._create_with_lines(user, product_key, lines, terms))
         except IntegrityError:
             return None
 
-    def _create_with_lines(self, user: Any, product_key: str, lines: Sequence["OrderLine"]) -> "Order":
+    def _create_with_lines(
+        self, user: Any, product_key: str, lines: Sequence["OrderLine"], terms: dict[str, Any]
+    ) -> "Order":
         amount_paise = sum(line.amount_paise for line in lines)
-        order = self.create(user=user, product_key=product_key, amount_paise=amount_paise)
-        for position, line in enumerate(lines):
-            OrderLine.objects.create(
-                order=order,
-                kind=line.kind,
-                course=line.course,
-                title=line.title,
-                amount_paise=line.amount_paise,
-                position=position,
-                tax_rate_bp=line.tax_rate_bp,
-                instructor=line.instructor,
-                instructor_share_bp=line.instructor_share_bp,
-            )
+        order = self.create(user=user, product_key=product_key, amount_paise=amount_paise, **terms)
+        OrderLine.objects.bulk_create([line.of_order(order, position) for position, line in enumerate(lines)])
+        if order.coupon:
+            CouponUse.take(order.coupon, order)
         return order
 
 
@@ -155,6 +156,12 @@ class Order(UUIDModel):
     def __str__(self) -> str:
         return f"Order {self.number}"
 
+    def save(self, **kwargs: Any) -> None:
+        """A new order is sold under the newest refund policy."""
+        if self._state.adding and self.refund_policy_id is None:
+            self.refund_policy = self._meta.get_field("refund_policy").related_model.objects.current()
+        super().save(**kwargs)
+
     def get_absolute_url(self) -> str:
         return reverse("payments:order_detail", args=[self.pk])
 
@@ -180,14 +187,36 @@ class Order(UUIDModel):
         """Whether the browser came back with a payment lately; UPI may take some minutes to confirm one."""
         return self.returned_at is not None and self.returned_at > timezone.now() - CONFIRMING_FOR
 
-    def asks_for(self, lines: Sequence["OrderLine"]) -> bool:
-        """Whether this order is for exactly these things at these prices."""
-        held = sorted((line.kind, str(line.course_id), line.amount_paise) for line in self.lines.all())
-        return held == sorted((line.kind, str(line.course_id), line.amount_paise) for line in lines)
+    def asks_for(self, lines: Sequence["OrderLine"], **terms: Any) -> bool:
+        """Whether this order is for exactly these things at these prices and on these terms."""
+        is_same_terms = all(getattr(self, name) == value for name, value in terms.items())
+        return is_same_terms and sorted(line.identity for line in self.lines.all()) == sorted(
+            line.identity for line in lines
+        )
 
     def cancel(self) -> bool:
-        """Close it unless it has been paid meanwhile; says whether this call did. Safe to repeat."""
-        return bool(Order.objects.unpaid().filter(pk=self.pk).update(status=self.Status.CANCELLED))
+        """Close it unless it has been paid meanwhile; says whether this call did. Safe to repeat.
+
+        Its coupon's place is free again.
+        """
+        return run_in_transaction(self._cancel)
+
+    def _cancel(self) -> bool:
+        is_cancelled = bool(Order.objects.unpaid().filter(pk=self.pk).update(status=self.Status.CANCELLED))
+        if is_cancelled and self.coupon_id:
+            CouponUse.objects.filter(order=self).delete()
+        return is_cancelled
+
+    @property
+    def checkout_url(self) -> str:
+        """Where the same can be bought again; empty if it is not for sale. Courses and bundles for oneself only."""
+        if self.seat_count or self.subscription_id:
+            return ""
+        if self.bundle_edition:
+            bundle = self.bundle_edition.bundle
+            return reverse("payments:bundle_checkout", args=[bundle.slug]) if bundle.is_published else ""
+        courses = [line.course for line in self.lines.select_related("course") if line.course]
+        return reverse("payments:checkout", args=[courses[0].slug]) if courses and courses[0].is_published else ""
 
 
 class OrderLine(UUIDModel):
@@ -232,8 +261,19 @@ class OrderLine(UUIDModel):
         terms = {
             "kind": cls.Kind.COURSE,
             "title": course.title,
-            "amount_paise": course.price_paise,
+            "amount_paise": course.current_price_paise,
             "instructor": course.instructor,
             "instructor_share_bp": course.instructor_share_bp,
         }
         return cls(course=course, **terms | fields)
+
+    def of_order(self, order: Order, position: int) -> "OrderLine":
+        """The same line, not yet stored, in its place of an order."""
+        line = copy(self)
+        line.order, line.position = order, position
+        return line
+
+    @property
+    def identity(self) -> tuple[str, str, int, int, str]:
+        """What makes it the line of one thing at one price."""
+        return (str(self.kind), str(self.course_id), self.seat_number, self.amount_paise, str(self.starts_at))
