@@ -147,7 +147,7 @@ class _Session(requests.Session):
             body = response.json()
         except requests.RequestException as error:  # includes a body that is not JSON
             raise GatewayUnavailable(f"{method} {url!r}: {type(error).__name__}") from error
-        if response.status_code == 429 or response.status_code >= 500 or not isinstance(body, dict):
+        if response.status_code in (409, 429) or response.status_code >= 500 or not isinstance(body, dict):
             raise GatewayUnavailable(f"{method} {url!r}: HTTP {response.status_code}")
         return response
 
