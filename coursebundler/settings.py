@@ -211,6 +211,8 @@ RAZORPAY_KEY_SECRET = required("RAZORPAY_KEY_SECRET", development="sandbox-key-s
 RAZORPAY_WEBHOOK_SECRET = required("RAZORPAY_WEBHOOK_SECRET", development="sandbox-webhook-secret")
 # For connecting and for each answer; a webhook of theirs must be answered within 5 s, and we ask back before we do.
 RAZORPAY_TIMEOUT_SECONDS = env.float("RAZORPAY_TIMEOUT_SECONDS", default=4)
+# An error is logged if payments came in for so long and no webhook did.
+WEBHOOK_SILENCE_HOURS = env.int("WEBHOOK_SILENCE_HOURS", default=6)
 
 # --- The seller, as tax documents name it (docs/books.md); payments/apps.py checks it ---
 # Without a GSTIN the school is not registered: no tax is in its prices, and none on its invoices.

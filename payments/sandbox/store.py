@@ -51,7 +51,7 @@ class Store:
 
     # --- Orders and payments ---
     def save(self, entity: Entity, *, capture_at: float | None = None) -> None:
-        """Insert or change it, in its place in the lists; `capture_at` is the time at which a pending payment will succeed by itself."""
+        """Insert it, or change it where it stands. `capture_at` is when a pending payment will succeed by itself."""
         self._rows(
             "INSERT INTO entities (id, kind, order_id, capture_at, body) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET capture_at = excluded.capture_at, body = excluded.body",

@@ -85,9 +85,9 @@ def test_payments_are_listed_by_the_time_they_were_made(sandbox, order):
     for _ in range(3):
         sandbox.pay(order)
     newest = sandbox.api("GET", "/v1/payments?count=3").json()["items"]
-    paged = [sandbox.api("GET", f"/v1/payments?count=1&skip={skip}").json()["items"] for skip in range(3)]
+    paged = [sandbox.api("GET", f"/v1/payments?count=1&skip={skip}").json()["items"][0] for skip in range(3)]
     assert [payment["order_id"] for payment in newest] == [order.gateway_order_id] * 3
-    assert sum(paged, []) == newest
+    assert paged == newest
     at = newest[0]["created_at"]
     assert newest[0] in sandbox.api("GET", f"/v1/payments?from={at}&to={at}&count=100").json()["items"]
     assert sandbox.api("GET", f"/v1/payments?from={at + 60}").json() == {
