@@ -109,13 +109,19 @@ class Refund(UUIDModel):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="refunds_approved"
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    sending_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Who sends it claims it here.")
+    sending_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Whoever sends it claims it here."
+    )
     processed_at = models.DateTimeField(null=True, blank=True)
-    mailed_at = models.DateTimeField(null=True, blank=True)
+    mail_claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    mail_sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["status", "-created_at", "-id"], name="refund_status_newest")]
+        indexes = [
+            models.Index(fields=["status", "-created_at", "-id"], name="refund_status_newest"),
+            models.Index(fields=["status", "processed_at", "id"], name="refund_processed_oldest"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=["waiting", "declined", "approved", "sent", "processed", "failed"]),
