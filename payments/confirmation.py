@@ -13,7 +13,7 @@ from django.utils import timezone
 from coursebundler.db import on_commit, run_in_transaction
 from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
-from payments import emails, entitlements, razorpay
+from payments import emails, entitlements, invoices, razorpay
 from payments.leases import send_once
 from payments.models import Order, OrderEvent, Payment
 from payments.models.orders import first_check_at
@@ -90,6 +90,7 @@ def _book(order: Order, payment: GatewayPayment) -> tuple[bool, bool]:
     OrderEvent.note(
         order, f"paid:{payment.id}", f"Paid {rupees(payment.amount_paise)} by {payment.method or payment.id}."
     )
+    on_commit(lambda: invoices.try_to_issue(order))
     on_commit(lambda: send_receipt_once(order))
     return became_paid, is_new_payment
 
