@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from payments.sandbox import subscriptions
 from payments.sandbox.gateway import Gateway, Refused
 from payments.sandbox.store import Entity
 
@@ -67,6 +68,50 @@ def _capture(gateway: Gateway, payment_id: str, *, body: dict[str, Any], **_: An
     return gateway.capture(payment_id, body.get("amount"), body.get("currency", "INR"))
 
 
+def _create_plan(gateway: Gateway, *, body: dict[str, Any], **_: Any) -> Entity:
+    return subscriptions.create_plan(gateway, body)
+
+
+def _create_customer(gateway: Gateway, *, body: dict[str, Any], **_: Any) -> Entity:
+    return subscriptions.create_customer(gateway, body)
+
+
+def _create_subscription(gateway: Gateway, *, body: dict[str, Any], **_: Any) -> Entity:
+    return subscriptions.create(gateway, body)
+
+
+def _fetch_subscription(gateway: Gateway, subscription_id: str, **_: Any) -> Entity:
+    return subscriptions.fetch(gateway, subscription_id)
+
+
+def _cancel_subscription(gateway: Gateway, subscription_id: str, *, body: dict[str, Any], **_: Any) -> Entity:
+    return subscriptions.cancel(gateway, subscription_id, body)
+
+
+def _pause_subscription(gateway: Gateway, subscription_id: str, **_: Any) -> Entity:
+    return subscriptions.pause(gateway, subscription_id)
+
+
+def _resume_subscription(gateway: Gateway, subscription_id: str, **_: Any) -> Entity:
+    return subscriptions.resume(gateway, subscription_id)
+
+
+def _list_invoices(gateway: Gateway, *, query: dict[str, str], **_: Any) -> dict[str, Any]:
+    count, skip = query.get("count", "10"), query.get("skip", "0")
+    if not (count.isdecimal() and skip.isdecimal() and 1 <= int(count) <= 100):
+        raise Refused("The count must be between 1 and 100.", field="count")
+    found = subscriptions.invoices_of(gateway, query.get("subscription_id", ""))
+    return _collection(found[int(skip) : int(skip) + int(count)])
+
+
+def _fetch_invoice(gateway: Gateway, invoice_id: str, **_: Any) -> Entity:
+    return subscriptions.fetch_invoice(gateway, invoice_id)
+
+
+def _fetch(kind: str) -> Handler:
+    return lambda gateway, entity_id, **_: gateway.found(kind, entity_id)
+
+
 ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", r"/v1/orders", _create_order),
     ("GET", r"/v1/orders", list_of("order")),
@@ -75,4 +120,15 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", r"/v1/payments", list_of("payment")),
     ("GET", r"/v1/payments/([^/]+)", _fetch_payment),
     ("POST", r"/v1/payments/([^/]+)/capture", _capture),
+    ("POST", r"/v1/plans", _create_plan),
+    ("GET", r"/v1/plans/([^/]+)", _fetch("plan")),
+    ("POST", r"/v1/customers", _create_customer),
+    ("GET", r"/v1/customers/([^/]+)", _fetch("customer")),
+    ("POST", r"/v1/subscriptions", _create_subscription),
+    ("GET", r"/v1/subscriptions/([^/]+)", _fetch_subscription),
+    ("POST", r"/v1/subscriptions/([^/]+)/cancel", _cancel_subscription),
+    ("POST", r"/v1/subscriptions/([^/]+)/pause", _pause_subscription),
+    ("POST", r"/v1/subscriptions/([^/]+)/resume", _resume_subscription),
+    ("GET", r"/v1/invoices", _list_invoices),
+    ("GET", r"/v1/invoices/([^/]+)", _fetch_invoice),
 ]

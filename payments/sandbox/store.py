@@ -82,6 +82,18 @@ class Store:
         sql = "SELECT body FROM entities WHERE kind = 'payment' AND order_id = ? ORDER BY rowid DESC"
         return [json.loads(body) for (body,) in self._rows(sql, order_id)]
 
+    def having(self, kind: str, name: str, value: Any) -> list[Entity]:
+        """The entities with this value in this field, newest first."""
+        sql = "SELECT body FROM entities WHERE kind = ? AND json_extract(body, '$.' || ?) = ? ORDER BY rowid DESC"
+        return [json.loads(body) for (body,) in self._rows(sql, kind, name, value)]
+
+    def subscriptions_to_charge(self, now: float) -> list[Entity]:
+        sql = (
+            "SELECT body FROM entities WHERE kind = 'subscription' AND json_extract(body, '$.charge_at') <= ?"
+            " AND json_extract(body, '$.status') IN ('active', 'pending', 'halted') ORDER BY rowid"
+        )
+        return [json.loads(body) for (body,) in self._rows(sql, now)]
+
     def payments_to_capture(self, now: float) -> list[Entity]:
         sql = "SELECT body FROM entities WHERE kind = 'payment' AND capture_at <= ?"
         return [json.loads(body) for (body,) in self._rows(sql, now)]
