@@ -28,7 +28,9 @@ data_dir = tempfile.mkdtemp(prefix="coursebundler-tests-")
 atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
 
 for name in list(os.environ):
-    if name.startswith(("RAZORPAY_", "AWS_", "MEDIA_", "EMAIL_", "DATABASE_", "CLOUDFRONT_")):
+    if name.startswith(
+        ("RAZORPAY_", "AWS_", "MEDIA_", "EMAIL_", "DATABASE_", "CLOUDFRONT_", "SELLER_", "GST_", "SAC_")
+    ):
         del os.environ[name]
 for name in ("SECRET_KEY", "SITE_URL", "ALLOWED_HOSTS", "PROXY_COUNT", "LOG_LEVEL", "STATIC_ROOT", "HOST"):
     os.environ.pop(name, None)

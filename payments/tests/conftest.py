@@ -15,9 +15,11 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from coursebundler.fields import uuid7
 from courses.models import Course
-from payments.models import Order
+from payments.models import Dispute, Order, OrderLine, Refund, RefundLine
 from users.models import User
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -174,3 +176,44 @@ def broken_inserts(transactional_db: None) -> Iterator[Any]:
     make.repair = repair
     yield make
     repair()
+
+
+@pytest.fixture
+def paid_order() -> Callable[..., Order]:
+    """A paid order for some courses, without the gateway; `fields` are the order's. `amount_paise=0` is a free one."""
+
+    def make(user: User, *courses: Course, **fields: Any) -> Order:
+        prices = {"amount_paise": fields["amount_paise"]} if "amount_paise" in fields else {}
+        lines = [OrderLine.for_course(course, **prices) for course in courses]
+        order = Order.objects.open_for(user, f"test:{uuid7()}", lines)
+        Order.objects.filter(pk=order.pk).update(status=Order.Status.PAID, paid_at=timezone.now(), **fields)
+        order.refresh_from_db()
+        return order
+
+    return make
+
+
+@pytest.fixture
+def refunded() -> Callable[..., Refund]:
+    """A processed refund of some lines of an order (all unless said), in full or of `amount_paise` each."""
+
+    def make(order: Order, *, lines: list[OrderLine] | None = None, amount_paise: int = 0, **fields: Any) -> Refund:
+        defaults = {"status": Refund.Status.PROCESSED, "amount_paise": order.amount_paise, "reason": "Test"}
+        refund = Refund.objects.create(order=order, processed_at=timezone.now(), **defaults | fields)
+        for line in order.lines.all() if lines is None else lines:
+            amount = amount_paise or line.amount_paise
+            RefundLine.objects.create(refund=refund, line=line, refunded_line=line, amount_paise=amount)
+        return refund
+
+    return make
+
+
+@pytest.fixture
+def disputed() -> Callable[..., Dispute]:
+    """A dispute of an order, lost unless said otherwise, over all of its amount."""
+
+    def make(order: Order, **fields: Any) -> Dispute:
+        defaults = {"status": Dispute.Status.LOST, "amount_paise": order.amount_paise}
+        return Dispute.objects.create(order=order, gateway_dispute_id=f"disp_{order.number}", **defaults | fields)
+
+    return make
