@@ -1,6 +1,7 @@
 """Grants: the only source of access (docs/access.md)."""
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,11 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
     def covering(self, course: Course) -> "GrantQuerySet":
         """Grants of this course and grants of the whole catalogue."""
-        return self.filter(Q(course=course) | Q(course__isnull=True))
+        return self.of_any([course.pk])
+
+    def of_any(self, course_ids: Collection[uuid.UUID]) -> "GrantQuerySet":
+        """Grants of one of these courses and grants of the whole catalogue."""
+        return self.filter(Q(course__in=list(course_ids)) | Q(course__isnull=True))
 
     def give(self, user: Any, course: Course | None, source_kind: str, source_id: uuid.UUID, **fields: Any) -> "Grant":
         """The grant from this source, made if it is not there yet. Safe to call any number of times, concurrently.

@@ -1,6 +1,6 @@
 """Bundles: courses sold together. What a bundle holds is an edition; an order pins the edition that it bought."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.core.validators import MinLengthValidator, MinValueValidator
@@ -21,7 +21,15 @@ class EditionConflict(Exception):
 
 class BundleQuerySet(BumpingQuerySet):
     def published(self) -> "BundleQuerySet":
-        return self.filter(status=Bundle.Status.PUBLISHED)
+        """Those that can be bought; what shows them shows their edition, too."""
+        return self.filter(status=Bundle.Status.PUBLISHED, current_edition__isnull=False).select_related(
+            "current_edition"
+        )
+
+    def holding(self, course_ids: Collection[Any]) -> "BundleQuerySet":
+        """Published ones with at least one of these courses in the current edition. One query of its own."""
+        entries = EditionCourse.objects.filter(course__in=list(course_ids)).order_by()
+        return self.published().filter(current_edition__in=list(entries.values_list("edition_id", flat=True)))
 
 
 class Bundle(SaleMixin, CatalogueModel):
@@ -134,12 +142,21 @@ class BundleEdition(CatalogueModel):
         return (held, self.additions_included) == ([course.pk for course in courses], additions_included)
 
 
+class EditionCourseQuerySet(BumpingQuerySet):
+    def on_sale(self, editions: Collection[Any]) -> "EditionCourseQuerySet":
+        """The published courses of these editions, in their order."""
+        entries = self.filter(edition__in=list(editions), course__status=Course.Status.PUBLISHED)
+        return entries.select_related("course__instructor", "course__category").order_by("position", "pk")
+
+
 class EditionCourse(CatalogueModel):
     """A course of an edition, in its place."""
 
     edition = models.ForeignKey(BundleEdition, models.PROTECT, related_name="entries")
     course = models.ForeignKey(Course, models.PROTECT, related_name="bundle_entries")
     position = models.PositiveIntegerField(default=0)
+
+    objects = EditionCourseQuerySet.as_manager()
 
     class Meta:
         ordering = ["position", "id"]
