@@ -62,6 +62,6 @@ def test_twice_the_same_field_is_no_error(alice):
 
 def test_it_remembers_what_the_same_person_typed_last(alice, bob, paid_order, course):
     paid_order(alice, course, billing=BUSINESS)
-    Order.objects.create(user=alice, product_key="later")
+    Order.objects.create(user=alice, product_key="later", amount_paise=1)
     assert BillingForm(user=alice).initial == BUSINESS
     assert BillingForm(user=bob).initial == {}
