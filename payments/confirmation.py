@@ -13,7 +13,7 @@ from django.utils import timezone
 from coursebundler.db import on_commit, run_in_transaction
 from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
-from payments import emails, entitlements, invoices, razorpay
+from payments import additions, emails, entitlements, invoices, razorpay
 from payments.leases import send_once
 from payments.models import Order, OrderEvent, Payment
 from payments.models.orders import first_check_at
@@ -34,7 +34,12 @@ class Outcome(StrEnum):
 
 
 def confirm_order(order: Order) -> Outcome:
-    """Ask the gateway for every attempt to pay this order and apply each. Raises GatewayError if it does not answer."""
+    """Ask the gateway for every attempt to pay this order and apply each. Raises GatewayError if it does not answer.
+
+    An order of nothing is as good as paid: whoever opened it said so, and there is nothing to ask.
+    """
+    if not order.amount_paise:
+        return Outcome.PAID if mark_paid(order, None) else Outcome.UNPAID
     outcomes = [_apply(order, payment) for payment in razorpay.fetch_order_payments(order)]
     return min(outcomes, key=list(Outcome).index, default=Outcome.UNPAID)
 
@@ -63,13 +68,16 @@ def _apply(order: Order, payment: GatewayPayment) -> Outcome:
     return Outcome.PENDING if payment.status in ("created", "authorized") else Outcome.UNPAID
 
 
-def mark_paid(order: Order, payment: GatewayPayment) -> bool:
+def mark_paid(order: Order, payment: GatewayPayment | None) -> bool:
     """The one way to paid: the order, its ledger row and its grants, all or none; then the receipt.
 
     Safe to call any number of times and concurrently; on a paid order it gives grants that are missing. False, with a
     ledger row for a person to look at, if the payment is not exactly what the order asks for. A cancelled order that
-    gets paid after all counts as paid: somebody's money must never end in nothing.
+    gets paid after all counts as paid: somebody's money must never end in nothing. An order of nothing needs no
+    payment (None), and stays cancelled once it is.
     """
+    if payment is None:
+        return _mark_free(order)
     if not _is_what_was_asked(order, payment):
         if _record(order, payment, Payment.Entry.MISMATCH):
             logger.error("Payment %s is not what order %s asks for; a person must look.", payment.id, order.pk)
@@ -82,17 +90,39 @@ def mark_paid(order: Order, payment: GatewayPayment) -> bool:
     return True
 
 
+def _mark_free(order: Order) -> bool:
+    """False for an order that costs something, or that was cancelled."""
+    if order.amount_paise:
+        logger.error("Order %s costs something and cannot be given away.", order.pk)
+        return False
+    became_paid = run_in_transaction(lambda: _book_free(order))
+    if became_paid:
+        log_event("order_paid", order=order.pk, payment="", amount_paise=0)
+    return Order.objects.paid().filter(pk=order.pk).exists()
+
+
+def _book_free(order: Order) -> bool:
+    became_paid = _set_paid(order, Order.Status.CREATED)
+    if became_paid or Order.objects.paid().filter(pk=order.pk).exists():
+        _complete(order, "paid:free", "Nothing to pay.")
+    return became_paid
+
+
 def _book(order: Order, payment: GatewayPayment) -> tuple[bool, bool]:
     """(whether this call made it paid, whether the payment is new to the ledger)."""
-    became_paid = _set_paid(order)
+    became_paid = _set_paid(order, Order.Status.CREATED, Order.Status.CANCELLED)
     is_new_payment = _record(order, payment, Payment.Entry.CAPTURED)
+    _complete(order, f"paid:{payment.id}", f"Paid {rupees(payment.amount_paise)} by {payment.method or payment.id}.")
+    return became_paid, is_new_payment
+
+
+def _complete(order: Order, key: str, text: str) -> None:
+    """What follows from paid: at once what it gives, after the commit what may fail and is healed later."""
     entitlements.give(order)
-    OrderEvent.note(
-        order, f"paid:{payment.id}", f"Paid {rupees(payment.amount_paise)} by {payment.method or payment.id}."
-    )
+    OrderEvent.note(order, key, text)
+    on_commit(lambda: additions.try_to_give_additions(order))
     on_commit(lambda: invoices.try_to_issue(order))
     on_commit(lambda: send_receipt_once(order))
-    return became_paid, is_new_payment
 
 
 def _is_what_was_asked(order: Order, payment: GatewayPayment) -> bool:
@@ -104,9 +134,9 @@ def _is_what_was_asked(order: Order, payment: GatewayPayment) -> bool:
     )
 
 
-def _set_paid(order: Order) -> bool:
+def _set_paid(order: Order, *from_statuses: str) -> bool:
     """Whether this call changed the row; nobody else's did then."""
-    payable = Order.objects.filter(pk=order.pk, status__in=[Order.Status.CREATED, Order.Status.CANCELLED])
+    payable = Order.objects.filter(pk=order.pk, status__in=from_statuses)
     return bool(payable.update(status=Order.Status.PAID, paid_at=timezone.now(), check_at=first_check_at()))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.utils import timezone
 
 from courses.models import Grant
+from payments import additions
 from payments.models import Order, OrderLine, Seat
 
 SOURCES = {OrderLine.Kind.PLAN: Grant.Source.SUBSCRIPTION}
@@ -32,8 +33,10 @@ def give_seat(seat: Seat) -> None:
 
 def revoke(lines: Iterable[OrderLine], note: str) -> int:
     """Take back what these lines gave, and nothing else; `note` tells the student why. Safe to repeat."""
+    lines = list(lines)
     given = Grant.objects.filter(source_kind__in=LINE_SOURCES, source_id__in=[line.pk for line in lines])
-    return given.filter(revoked_at__isnull=True).update(revoked_at=timezone.now(), note=note[:200])
+    taken = given.filter(revoked_at__isnull=True).update(revoked_at=timezone.now(), note=note[:200])
+    return taken + additions.take_back({line.order_id for line in lines}, note)
 
 
 def lines_without_grant(orders: list[Order]) -> list[OrderLine]:
