@@ -40,6 +40,7 @@ class BooksDifference(AppendOnlyModel):
         AMOUNT = "amount", "Another amount"
         CURRENCY = "currency", "Another currency"
         UNMATCHED = "unmatched", "Money without an order of ours that it pays"
+        NO_PAYMENT = "no_payment", "Paid, but there is no payment"
         NO_GRANT = "no_grant", "Paid, but a line gave nothing"
         NOT_REVOKED = "not_revoked", "Paid back, but the access is still there"
         NO_INVOICE = "no_invoice", "Paid, but there is no invoice"
@@ -60,6 +61,26 @@ class BooksDifference(AppendOnlyModel):
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [models.Index(fields=["-created_at", "-id"], name="books_difference_newest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    kind__in=[
+                        "missing_here",
+                        "missing_there",
+                        "amount",
+                        "currency",
+                        "unmatched",
+                        "no_payment",
+                        "no_grant",
+                        "not_revoked",
+                        "no_invoice",
+                        "no_credit_note",
+                        "number_gap",
+                    ]
+                ),
+                name="books_difference_kind_known",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.reference}"
