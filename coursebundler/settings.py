@@ -213,6 +213,8 @@ RAZORPAY_WEBHOOK_SECRET = required("RAZORPAY_WEBHOOK_SECRET", development="sandb
 RAZORPAY_TIMEOUT_SECONDS = env.float("RAZORPAY_TIMEOUT_SECONDS", default=4)
 # An error is logged if payments came in for so long and no webhook did.
 WEBHOOK_SILENCE_HOURS = env.int("WEBHOOK_SILENCE_HOURS", default=6)
+# How long a subscription whose renewal failed stays open; Razorpay tries again on each of the three following days.
+SUBSCRIPTION_GRACE_DAYS = env.int("SUBSCRIPTION_GRACE_DAYS", default=4)
 
 # --- The seller, as tax documents name it (docs/books.md); payments/apps.py checks it ---
 # Without a GSTIN the school is not registered: no tax is in its prices, and none on its invoices.
@@ -281,5 +283,8 @@ LOGGING = {
         },
     },
     "root": {"handlers": ["stdout"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.server": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "django.server": {"handlers": [], "propagate": True},
+        "fontTools": {"level": "WARNING"},  # it tells of every letter of every PDF
+    },
 }

@@ -85,3 +85,19 @@ class TaxDocument(AppendOnlyModel):
     def is_within_state(self) -> bool:
         """Whether CGST and SGST are due, not IGST."""
         return self.place_of_supply == self.seller.get("state")
+
+    @property
+    def taxes(self) -> list[tuple[str, str, int]]:
+        """The taxes that are due: (label, name of the column, paise). None from a school without a GSTIN."""
+        if not self.seller.get("gstin"):
+            return []
+        if self.is_within_state:
+            return [("CGST", "cgst_paise", self.cgst_paise), ("SGST/UTGST", "sgst_paise", self.sgst_paise)]
+        return [("IGST", "igst_paise", self.igst_paise)]
+
+    @property
+    def note(self) -> str:
+        """The sentence below the sum."""
+        if not self.seller.get("gstin"):
+            return "The seller is not registered under GST; there is no tax in these amounts. Made electronically."
+        return "All prices include GST. Made electronically; valid without a signature."
