@@ -211,6 +211,8 @@ RAZORPAY_KEY_SECRET = required("RAZORPAY_KEY_SECRET", development="sandbox-key-s
 RAZORPAY_WEBHOOK_SECRET = required("RAZORPAY_WEBHOOK_SECRET", development="sandbox-webhook-secret")
 # For connecting and for each answer; a webhook of theirs must be answered within 5 s, and we ask back before we do.
 RAZORPAY_TIMEOUT_SECONDS = env.float("RAZORPAY_TIMEOUT_SECONDS", default=4)
+# Above this sum, all refunds of an order together, a second member of staff has to agree.
+REFUND_APPROVAL_ABOVE_PAISE = env.int("REFUND_APPROVAL_ABOVE_PAISE", default=500_000)
 # An error is logged if payments came in for so long and no webhook did.
 WEBHOOK_SILENCE_HOURS = env.int("WEBHOOK_SILENCE_HOURS", default=6)
 # How long a subscription whose renewal failed stays open; Razorpay tries again on each of the three following days.
