@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from payments.sandbox import subscriptions
+from payments.sandbox import refunds, subscriptions
 from payments.sandbox.gateway import Gateway, Refused
 from payments.sandbox.store import Entity
 
@@ -12,12 +12,20 @@ Handler = Callable[..., dict[str, Any]]
 FIRST_TIME, LAST_TIME = 946_684_800, 4_765_046_400  # as its refusals name them
 
 
-def answer(gateway: Gateway, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+def answer(
+    gateway: Gateway,
+    method: str,
+    path: str,
+    query: dict[str, str],
+    body: dict[str, Any],
+    *,
+    idempotency_key: str = "",
+) -> dict[str, Any]:
     """The entity or collection that the request asks for, or Refused."""
     for route_method, pattern, handler in ROUTES:
         match = re.fullmatch(pattern, path)
         if match and method == route_method:
-            return handler(gateway, *match.groups(), query=query, body=body)
+            return handler(gateway, *match.groups(), query=query, body=body, idempotency_key=idempotency_key)
     raise Refused("The requested URL was not found on the server.", status=404)
 
 
@@ -66,6 +74,19 @@ def _fetch_payment(gateway: Gateway, payment_id: str, **_: Any) -> Entity:
 
 def _capture(gateway: Gateway, payment_id: str, *, body: dict[str, Any], **_: Any) -> Entity:
     return gateway.capture(payment_id, body.get("amount"), body.get("currency", "INR"))
+
+
+def _refund(gateway: Gateway, payment_id: str, *, body: dict[str, Any], idempotency_key: str, **_: Any) -> Entity:
+    return refunds.create(gateway, payment_id, body, idempotency_key)
+
+
+def _fetch_refund(gateway: Gateway, refund_id: str, **_: Any) -> Entity:
+    return refunds.fetch(gateway, refund_id)
+
+
+def _refunds_of(gateway: Gateway, payment_id: str, *, query: dict[str, str], **_: Any) -> dict[str, Any]:
+    count, skip = _number(query, "count", 10), _number(query, "skip", 0)
+    return _collection(refunds.refunds_of(gateway, payment_id)[skip : skip + count])
 
 
 def _create_plan(gateway: Gateway, *, body: dict[str, Any], **_: Any) -> Entity:
@@ -120,6 +141,12 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", r"/v1/payments", list_of("payment")),
     ("GET", r"/v1/payments/([^/]+)", _fetch_payment),
     ("POST", r"/v1/payments/([^/]+)/capture", _capture),
+    ("POST", r"/v1/payments/([^/]+)/refund", _refund),
+    ("GET", r"/v1/payments/([^/]+)/refunds", _refunds_of),
+    ("GET", r"/v1/refunds", list_of("refund")),
+    ("GET", r"/v1/refunds/([^/]+)", _fetch_refund),
+    ("GET", r"/v1/disputes", list_of("dispute")),
+    ("GET", r"/v1/disputes/([^/]+)", _fetch("dispute")),
     ("POST", r"/v1/plans", _create_plan),
     ("GET", r"/v1/plans/([^/]+)", _fetch("plan")),
     ("POST", r"/v1/customers", _create_customer),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from payments.sandbox import subscriptions
+from payments.sandbox import refunds, subscriptions
 from payments.sandbox.gateway import DEFAULT_SWITCHES, Gateway, Refused
 
 
@@ -23,6 +23,10 @@ def answer(gateway: Gateway, method: str, path: str, body: dict[str, Any]) -> An
         return _agree(gateway, **body)
     if (method, path) == ("POST", "/sandbox/renewals"):
         return subscriptions.set_renewals(gateway, str(body.get("subscription_id")), str(body.get("how")))
+    if (method, path) == ("POST", "/sandbox/disputes"):
+        if "how" in body:
+            return refunds.end_dispute(gateway, str(body.get("dispute_id")), str(body["how"]))
+        return refunds.dispute(gateway, str(body.get("payment_id")), body.get("amount"))
     raise Refused("The requested URL was not found on the server.", status=404)
 
 

@@ -22,6 +22,8 @@ DEFAULT_SWITCHES: dict[str, Any] = {
     "webhook_delay_seconds": 0,
     "webhook_copies": 1,  # 0 loses every event, 2 sends each of them twice
     "pending_seconds": 8,  # until a pending UPI payment succeeds
+    "refund_seconds": 0,  # until a refund is processed
+    "refund_ends": "processed",  # or failed, or refused: the account's balance is too low
 }
 
 

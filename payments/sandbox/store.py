@@ -98,6 +98,10 @@ class Store:
         sql = "SELECT body FROM entities WHERE kind = 'payment' AND capture_at <= ?"
         return [json.loads(body) for (body,) in self._rows(sql, now)]
 
+    def refunds_to_settle(self, now: float) -> list[Entity]:
+        sql = "SELECT body FROM entities WHERE kind = 'refund' AND capture_at <= ? ORDER BY rowid"
+        return [json.loads(body) for (body,) in self._rows(sql, now)]
+
     # --- Webhooks ---
     def queue(self, event_id: str, body: str, due_at: float | None) -> None:
         """Remember an event that is to be sent; without a time it is lost on the way."""

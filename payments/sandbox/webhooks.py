@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 
-from payments.sandbox import subscriptions
+from payments.sandbox import refunds, subscriptions
 from payments.sandbox.gateway import Gateway
 
 logger = logging.getLogger("sandbox")
@@ -29,6 +29,7 @@ def _run(gateway: Gateway) -> None:
         try:
             gateway.capture_pending()
             subscriptions.charge_due(gateway)
+            refunds.settle(gateway)
             for number, event_id, body, attempts in gateway.store.due_deliveries(time.time()):
                 _deliver(gateway, number, event_id, body, attempts)
         except Exception:
