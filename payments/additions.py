@@ -1,8 +1,8 @@
 """What a growing bundle gives to those who bought it, when it grows.
 
 The rule is pinned with the edition that an order bought: if that one says “additions included”, every course that a
-later edition has and it has not is the buyer's, also if a still later one drops it, for as long as the order stands. The
-grants have the order as their source, so they can be given again without doubling, and no edition takes one away.
+later edition has and it has not is the buyer's, also if a still later one drops it, for as long as the order stands.
+The grants have the order as their source, so they can be given again without doubling; no edition takes one away.
 """
 
 import logging

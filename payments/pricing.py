@@ -120,9 +120,9 @@ def quote(user: Any, product: Course | Bundle, coupon: Coupon | None = None, *, 
     Whether the user may use the coupon is for the caller to ask (Coupon.check_for).
     """
     if isinstance(product, Bundle):
-        return Shelf.around([product]).quote(product, Nobody if seat_count else user, coupon, seat_count)
-    lines = _price_lines(product)
-    return _quote(product, None, [product], lines, coupon, seat_count)
+        return Shelf.around([product]).quote(product, user, coupon, seat_count)
+    has_it = not seat_count and product.pk in holdings_of(user, [product.pk]).held
+    return _quote(product, None, [] if has_it else [product], _price_lines(product), coupon, seat_count)
 
 
 def product_key(product: Course | Bundle, *, seat_count: int = 0) -> str:
@@ -181,6 +181,25 @@ def _price_lines(product: Course | Bundle) -> list[SumLine]:
     return lines
 
 
+@dataclass(frozen=True)
+class BundleOffer:
+    """A bundle as one person sees it."""
+
+    bundle: Bundle
+    courses: list[Course]
+    held: list[Course]
+    quote: Quote
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.held) == len(self.courses)
+
+    @property
+    def singly_paise(self) -> int:
+        """What all of its courses cost one by one."""
+        return sum(course.current_price_paise for course in self.courses)
+
+
 class Shelf:
     """Some bundles with their courses, and every other bundle that shares a course with one of them."""
 
@@ -201,6 +220,19 @@ class Shelf:
         shelf.courses |= asked.courses
         return shelf
 
+    @classmethod
+    def offers(cls, bundles: Iterable[Bundle], user: Any) -> list[BundleOffer]:
+        """What each of these bundles is for `user`; seven queries at most, four for visitors."""
+        bundles = list(bundles)
+        shelf = cls.around(bundles)
+        holdings = shelf.holdings_of(user)
+        return [shelf._offer_to(bundle, user, holdings) for bundle in bundles]
+
+    def _offer_to(self, bundle: Bundle, user: Any, holdings: Holdings) -> BundleOffer:
+        courses = self.courses_of(bundle)
+        held = [course for course in courses if course.pk in holdings.held]
+        return BundleOffer(bundle, courses, held, self.quote(bundle, user, holdings=holdings))
+
     def courses_of(self, bundle: Bundle) -> list[Course]:
         return self.courses[bundle.current_edition_id]
 
@@ -209,9 +241,15 @@ class Shelf:
         return holdings_of(user, {course.pk for courses in self.courses.values() for course in courses})
 
     def quote(
-        self, bundle: Bundle, user: Any, coupon: Coupon | None = None, seat_count: int = 0, holdings: Any = None
+        self,
+        bundle: Bundle,
+        user: Any,
+        coupon: Coupon | None = None,
+        seat_count: int = 0,
+        *,
+        holdings: Holdings | None = None,
     ) -> Quote:
-        holdings = holdings or self.holdings_of(user)
+        holdings = Holdings() if seat_count else (holdings or self.holdings_of(user))
         missing = [course for course in self.courses_of(bundle) if course.pk not in holdings.held]
         lines = self._completion_lines(bundle, holdings)
         return _quote(bundle, bundle.current_edition, missing, lines, coupon, seat_count)
@@ -233,12 +271,6 @@ class Shelf:
 
     def _offer(self, bundle: Bundle) -> Offer:
         return Offer(bundle.title, bundle.current_price_paise, tuple(course.pk for course in self.courses_of(bundle)))
-
-
-class Nobody:
-    """Who has nothing yet: the price of a gift."""
-
-    is_authenticated = False
 
 
 def holdings_of(user: Any, course_ids: Collection[UUID]) -> Holdings:

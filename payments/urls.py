@@ -1,10 +1,13 @@
 from django.urls import path
 
-from payments.views import checkout, orders, returns, webhook
+from payments.views import bundles, checkout, orders, returns, webhook
 
 app_name = "payments"
 urlpatterns = [
+    path("bundles", bundles.bundle_list, name="bundle_list"),
+    path("bundles/<slug:slug>", bundles.bundle_detail, name="bundle_detail"),
     path("checkout/courses/<slug:slug>", checkout.checkout, name="checkout"),
+    path("checkout/bundles/<slug:slug>", checkout.bundle_checkout, name="bundle_checkout"),
     path("checkout/callback", returns.callback, name="callback"),
     path("paymentsuccess", returns.payment_success, name="payment_success"),
     path("paymentfail", returns.payment_fail, name="payment_fail"),

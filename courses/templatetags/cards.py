@@ -42,4 +42,5 @@ def _shown_of(course: Course) -> tuple[Any, ...]:
         course.lecture_count,
         course.duration_seconds,
         course.price_paise,
+        course.current_price_paise,
     )
