@@ -77,6 +77,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(db_column='_id', default=coursebundler.fields.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('source_kind', models.CharField(choices=[('order_line', 'Order'), ('free', 'Free course'), ('teaching', 'Teaches the course'), ('staff', 'Given by staff'), ('bundle_edition', 'Bundle'), ('subscription', 'Subscription'), ('gift', 'Gift'), ('seat', 'Team seat')], default='staff', max_length=16)),
                 ('source_id', models.UUIDField(help_text='The row that gave it: an order line, a course, a member of staff …')),
+                ('source_text', models.CharField(blank=True, help_text='The source in words for the student, as it was called when it gave this.', max_length=160)),
                 ('starts_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('ends_at', models.DateTimeField(blank=True, null=True)),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
