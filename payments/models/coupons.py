@@ -177,9 +177,9 @@ def free_place(held: Iterable[int], limit: int | None) -> int | None:
 class CouponProduct(UUIDModel):
     """A course or a bundle that a coupon of the kind “listed” is good for."""
 
-    coupon = models.ForeignKey(Coupon, models.CASCADE, related_name="products")
-    course = models.ForeignKey(Course, models.CASCADE, null=True, blank=True)
-    bundle = models.ForeignKey(Bundle, models.CASCADE, null=True, blank=True)
+    coupon = models.ForeignKey(Coupon, models.PROTECT, related_name="products")
+    course = models.ForeignKey(Course, models.PROTECT, null=True, blank=True)
+    bundle = models.ForeignKey(Bundle, models.PROTECT, null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -200,7 +200,7 @@ class CouponUse(UUIDModel):
 
     coupon = models.ForeignKey(Coupon, models.PROTECT, related_name="uses")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="coupon_uses")
-    order = models.OneToOneField("payments.Order", models.CASCADE, related_name="coupon_use")
+    order = models.OneToOneField("payments.Order", models.PROTECT, related_name="coupon_use")
     nth_of_user = models.PositiveIntegerField()
     nth_in_total = models.PositiveIntegerField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
