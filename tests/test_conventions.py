@@ -40,6 +40,8 @@ PUBLIC_PAGES = {
     "account_reset_password_from_key": "people who forgot their password",
     "account_reset_password_from_key_done": "people who forgot their password",
     "payments:callback": "the gateway's page sends the browser here; its signature decides",
+    "payments:subscribe": "visitors",
+    "payments:subscription_callback": "the gateway's page sends the browser here; its signature decides",
     "payments:webhook": "Razorpay; its signature decides",
     "dev_mail": "developers; there with DEBUG=true only",
     "dev_mail_detail": "developers; there with DEBUG=true only",
