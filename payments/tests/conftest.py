@@ -19,6 +19,8 @@ from django.utils import timezone
 
 from coursebundler.fields import uuid7
 from courses.models import Course
+from payments import razorpay
+from payments.confirmation import confirm_order
 from payments.models import Dispute, Order, OrderLine, Refund, RefundLine
 from users.models import User
 
@@ -100,6 +102,30 @@ def open_order(sandbox: Sandbox, client_of: Callable[[User], Client]) -> Callabl
 @pytest.fixture
 def order(open_order: Callable[[User, Course], Order], alice: User, course: Course) -> Order:
     return open_order(alice, course)
+
+
+@pytest.fixture
+def sold(sandbox: Sandbox) -> Callable[..., Order]:
+    """A paid order with a line for each course at its price, known at the gateway; with `seats`, that for each seat."""
+
+    def make(user: User, prices: dict[Course, int], *, seats: int = 0) -> Order:
+        amount_paise = sum(prices.values()) * max(seats, 1)
+        order = Order.objects.create(
+            user=user, product_key=f"sold:{uuid7()}", amount_paise=amount_paise, seat_count=seats
+        )
+        for seat in range(1, seats + 1) if seats else [0]:
+            for course, price in prices.items():
+                line = OrderLine.for_course(course, seat_number=seat, amount_paise=price)
+                line.order = order
+                line.save()
+        order.gateway_order_id = razorpay.create_order(order)
+        order.save(update_fields=["gateway_order_id"])
+        sandbox.pay(order)
+        assert confirm_order(order) == "paid"
+        order.refresh_from_db()
+        return order
+
+    return make
 
 
 @pytest.fixture
