@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 
 from payments.models import Earning, OrderLine, TaxDocument
 from payments.tax import WHOLE_BP
@@ -38,6 +38,12 @@ def months(instructor_id: uuid.UUID) -> "list[dict[str, Any]]":
     """Newest first: {month, earned_paise}. One group by in the database, whatever the number of sales."""
     rows = Earning.objects.filter(instructor=instructor_id).order_by().values("month")
     return sorted(rows.annotate(earned_paise=Sum("amount_paise")), key=lambda row: row["month"], reverse=True)
+
+
+def month_sums(instructor_id: uuid.UUID, month: str) -> dict[str, Any]:
+    """{count, net_paise, earned_paise} of a month."""
+    rows = Earning.objects.filter(instructor=instructor_id, month=month)
+    return rows.aggregate(count=Count("pk"), net_paise=Sum("net_paise"), earned_paise=Sum("amount_paise"))
 
 
 def statement(instructor_id: uuid.UUID, month: str) -> "QuerySet[Earning]":

@@ -89,7 +89,7 @@ def _parties(pdf: _Paper, document: TaxDocument) -> None:
     pdf.set_y(top)
     _party(pdf, "Buyer", document.buyer, pdf.l_margin + half, half)
     pdf.set_y(max(bottom, pdf.get_y()) + 4)
-    if document.place_of_supply:
+    if document.taxes:
         pdf.write_line(f"Place of supply: {document.place_of_supply} {document.place_name}. Reverse charge: no.")
     pdf.ln(4)
 
@@ -106,17 +106,12 @@ def _party(pdf: _Paper, role: str, party: dict[str, str], left: float, width: fl
 
 
 def _lines(pdf: _Paper, document: TaxDocument) -> None:
-    taxes = [(label, key) for label, key, _ in document.taxes]
-    headings = (
-        ["Description", "SAC", "Taxable", "Rate", *(label for label, _ in taxes), "Total"]
-        if taxes
-        else [*["Description", "SAC", "Total"]]
-    )
-    widths = (60, 17, 26, 14, *(22 for _ in taxes), 26) if taxes else (110, 20, 30)
+    labels = [label for label, _, _ in document.taxes]
+    headings = ["Description", "SAC", *(["Taxable", "Rate", *labels] if labels else []), "Total"]
     pdf.set_font("Noto", "", 9)
     pdf.set_text_color(0, 0, 0)
     with pdf.table(
-        col_widths=widths,
+        col_widths=(60, 17, 26, 14, *(22 for _ in labels), 26) if labels else (110, 20, 30),
         text_align=("LEFT", "LEFT", *["RIGHT"] * (len(headings) - 2)),
         borders_layout="HORIZONTAL_LINES",
         headings_style=FontFace(emphasis="BOLD"),
@@ -124,27 +119,17 @@ def _lines(pdf: _Paper, document: TaxDocument) -> None:
         padding=1,
     ) as table:
         table.row(headings)
-        for line in document.lines:
-            table.row(_cells(pdf, line, taxes))
-        table.row(_sum_cells(document, taxes), style=FontFace(emphasis="BOLD"))
+        for line in document.shown_lines:
+            table.row(_cells(pdf.shown(line["title"]), line["sac"], line, line["taxes"], f"{line['rate']} %"))
+        sums = {name: getattr(document, name) for name in ("taxable_paise", "total_paise")}
+        taxes = [paise for _, _, paise in document.taxes]
+        table.row(_cells("Total", "", sums, taxes, ""), style=FontFace(emphasis="BOLD"))
     pdf.ln(6)
 
 
-def _cells(pdf: _Paper, line: dict[str, Any], taxes: list[tuple[str, str]]) -> list[str]:
-    middle = [exact_rupees(line["taxable_paise"]), _percent(line["rate_bp"])] if taxes else []
-    amounts = [exact_rupees(line[key]) for _, key in taxes]
-    return [pdf.shown(line["title"]), line["sac"], *middle, *amounts, exact_rupees(line["total_paise"])]
-
-
-def _sum_cells(document: TaxDocument, taxes: list[tuple[str, str]]) -> list[str]:
-    middle = [exact_rupees(document.taxable_paise), ""] if taxes else []
-    amounts = [exact_rupees(getattr(document, key)) for _, key in taxes]
-    return ["Total", "", *middle, *amounts, exact_rupees(document.total_paise)]
-
-
-def _percent(rate_bp: int) -> str:
-    whole, rest = divmod(rate_bp, 100)
-    return f"{whole}.{rest:02}".rstrip("0").rstrip(".") + " %" if rest else f"{whole} %"
+def _cells(title: str, sac: str, sums: dict[str, Any], taxes: list[int], rate: str) -> list[str]:
+    taxed = [exact_rupees(sums["taxable_paise"]), rate, *map(exact_rupees, taxes)] if taxes else []
+    return [title, sac, *taxed, exact_rupees(sums["total_paise"])]
 
 
 def _foot(pdf: _Paper, document: TaxDocument) -> None:

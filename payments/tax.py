@@ -55,6 +55,10 @@ STATES = {
 }
 
 
+# Those without a legislature (section 2(8) of the UTGST Act).
+UNION_TERRITORIES = {"04", "26", "31", "35", "38", "97"}
+
+
 def gst_rate_bp() -> int:
     """What a sale of today has in it, in basis points; nothing while the school has no GSTIN."""
     return settings.GST_RATE_BP if settings.SELLER_GSTIN else 0
@@ -116,3 +120,14 @@ def split_tax(amount_paise: int, rate_bp: int, *, is_within_state: bool) -> TaxS
 
 def _rounded(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
+
+
+def in_rupees(paise: int) -> str:
+    """123456 → 1234.56, for spreadsheets; also basis points as per cent: 1800 → 18.00."""
+    sign = "-" if paise < 0 else ""
+    return f"{sign}{abs(paise) // 100}.{abs(paise) % 100:02}"
+
+
+def percent(bp: int) -> str:
+    """1800 → 18, 1250 → 12.5"""
+    return f"{bp // 100}.{bp % 100:02}".rstrip("0").rstrip(".")

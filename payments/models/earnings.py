@@ -7,6 +7,7 @@ from django.utils import timezone
 from payments.models.invoices import TaxDocument
 from payments.models.ledger import AppendOnlyModel, AppendOnlyQuerySet
 from payments.models.orders import OrderLine
+from payments.tax import percent
 
 
 class Earning(AppendOnlyModel):
@@ -35,3 +36,7 @@ class Earning(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.title}, {self.month}"
+
+    @property
+    def share(self) -> str:
+        return percent(self.share_bp)

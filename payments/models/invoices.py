@@ -1,6 +1,7 @@
 """Tax documents: invoices and credit notes, numbered without gaps within a financial year. Never changed."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -10,7 +11,7 @@ from django.utils import timezone
 from payments.models.ledger import AppendOnlyModel, AppendOnlyQuerySet
 from payments.models.orders import Order
 from payments.models.refunds import Dispute, Refund
-from payments.tax import INDIA, STATES
+from payments.tax import INDIA, STATES, UNION_TERRITORIES, percent
 
 
 class TaxDocument(AppendOnlyModel):
@@ -82,6 +83,22 @@ class TaxDocument(AppendOnlyModel):
         return STATES.get(self.place_of_supply, "")
 
     @property
+    def seller_state(self) -> str:
+        return STATES.get(self.seller.get("state", ""), "")
+
+    @property
+    def buyer_state(self) -> str:
+        return STATES.get(self.buyer.get("state", ""), "")
+
+    @property
+    def shown_lines(self) -> list[dict[str, Any]]:
+        """Lines with their rate as per cent and the taxes that are due, in the order of `taxes`."""
+        return [
+            {**line, "rate": percent(line["rate_bp"]), "taxes": [line[name] for _, name, _ in self.taxes]}
+            for line in self.lines
+        ]
+
+    @property
     def is_within_state(self) -> bool:
         """Whether CGST and SGST are due, not IGST."""
         return self.place_of_supply == self.seller.get("state")
@@ -92,8 +109,13 @@ class TaxDocument(AppendOnlyModel):
         if not self.seller.get("gstin"):
             return []
         if self.is_within_state:
-            return [("CGST", "cgst_paise", self.cgst_paise), ("SGST/UTGST", "sgst_paise", self.sgst_paise)]
+            return [("CGST", "cgst_paise", self.cgst_paise), (self.state_tax, "sgst_paise", self.sgst_paise)]
         return [("IGST", "igst_paise", self.igst_paise)]
+
+    @property
+    def state_tax(self) -> str:
+        """What the state's half is called: union territories without a legislature have a tax of the union's."""
+        return "UTGST" if self.place_of_supply in UNION_TERRITORIES else "SGST"
 
     @property
     def note(self) -> str:
