@@ -39,6 +39,8 @@ PUBLIC_PAGES = {
     "account_reset_password_done": "people who forgot their password",
     "account_reset_password_from_key": "people who forgot their password",
     "account_reset_password_from_key_done": "people who forgot their password",
+    "payments:bundle_list": "visitors",
+    "payments:bundle_detail": "visitors",
     "payments:callback": "the gateway's page sends the browser here; its signature decides",
     "payments:subscribe": "visitors",
     "payments:subscription_callback": "the gateway's page sends the browser here; its signature decides",
