@@ -90,8 +90,13 @@ def _give_to(orders: list[Order]) -> int:
             course_id=course_id,
             source_kind=Grant.Source.BUNDLE_EDITION,
             source_id=order.pk,
+            defaults={"source_text": f"an addition to {_words(pinned[order.bundle_edition_id], order)}"},
         )
     return len(missing)
+
+
+def _words(edition: BundleEdition, order: Order) -> str:
+    return f"the bundle “{edition.bundle}”, order {order.number}"
 
 
 def _standing(orders: Any) -> set[UUID]:

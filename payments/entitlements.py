@@ -17,18 +17,33 @@ def give(order: Order) -> None:
     for line in order.lines.filter(seat_number=0).select_related("course"):
         source = SOURCES.get(OrderLine.Kind(line.kind), Grant.Source.ORDER_LINE)
         period = {"starts_at": line.starts_at, "ends_at": line.ends_at} if line.starts_at else {}
-        Grant.objects.give(order.user, line.course, source, line.pk, **period)
-    for number in range(1, order.seat_count + 1):
-        seat, _ = Seat.objects.get_or_create(order=order, number=number, defaults={"email": order.recipient_email})
-        if seat.claimed_by:
-            give_seat(seat)
+        Grant.objects.give(order.user, line.course, source, line.pk, source_text=_source_text(line, order), **period)
+    _make_seats(order)
+    for seat in order.seats.filter(claimed_by__isnull=False) if order.seat_count else []:
+        give_seat(seat)
+
+
+def _make_seats(order: Order) -> None:
+    made = set(order.seats.order_by().values_list("number", flat=True)) if order.seat_count else set()
+    missing = [number for number in range(1, order.seat_count + 1) if number not in made]
+    Seat.objects.bulk_create(Seat(order=order, number=number, email=order.recipient_email) for number in missing)
 
 
 def give_seat(seat: Seat) -> None:
     """What a claimed seat opens, to whoever claimed it. Safe to call any number of times."""
-    source = Grant.Source.GIFT if seat.order.recipient_email else Grant.Source.SEAT
+    source = Grant.Source.GIFT if seat.is_gift else Grant.Source.SEAT
+    text = f"{'a gift' if seat.is_gift else 'a team seat'} from {seat.order.user.name or 'somebody'}"
     for line in seat.lines.select_related("course"):
-        Grant.objects.give(seat.claimed_by, line.course, source, line.pk)
+        Grant.objects.give(seat.claimed_by, line.course, source, line.pk, source_text=text[:160])
+
+
+def _source_text(line: OrderLine, order: Order) -> str:
+    """As it will be told to the student, whatever the bundle or the plan is called by then."""
+    if line.kind == OrderLine.Kind.PLAN:
+        return f"the plan “{line.title}”, order {order.number}"
+    if edition := order.bundle_edition:
+        return f"the bundle “{edition.bundle.title}” (edition {edition.number}), order {order.number}"[:160]
+    return f"order {order.number}"
 
 
 def revoke(lines: Iterable[OrderLine], note: str) -> int:

@@ -14,9 +14,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from coursebundler.logs import log_event
-from payments import entitlements, razorpay
+from payments import additions, entitlements, invoices, razorpay
 from payments.confirmation import Outcome, apply_payment, confirm_order, send_receipt_once
-from payments.models import Order, OrderEvent, Payment, WebhookEvent
+from payments.models import Bundle, BundleEdition, Order, OrderEvent, Payment, WebhookEvent
 from payments.models.orders import RECONCILED_AFTER
 from payments.razorpay import GatewayError, GatewayPayment, GatewayUnknownId
 
@@ -27,6 +27,7 @@ BATCH = 100
 CLOSED_AFTER = timedelta(days=7)
 FORGOTTEN_AFTER = timedelta(days=14)  # a closed order can still be paid on a page that was left open
 SWEPT = timedelta(days=1)  # for so long Razorpay repeats a webhook
+EDITIONS_WATCHED = timedelta(days=2)
 LONGEST_PAUSE = timedelta(hours=12)
 GATEWAY_FAILURES = 3  # in a row, and a job stops asking: everything that it would ask comes again
 
@@ -154,6 +155,7 @@ def _complete(order: Order) -> bool:
     if missing:
         logger.error("Order %s was paid and %d of its lines gave nothing; they do now.", order.pk, len(missing))
         entitlements.give(order)
+    additions.give_additions(order)
     has_sent = send_receipt_once(order)
     Order.objects.filter(pk=order.pk, receipt_sent_at__isnull=False).update(check_at=None)
     return bool(missing) or has_sent
@@ -190,6 +192,18 @@ def _book(payment: GatewayPayment) -> bool:
     return True
 
 
+# --- What follows from money, in the other modules' words ---
+def issue_documents(run: Run, tally: Tally) -> None:
+    tally.looked = tally.healed = invoices.issue_missing_documents()
+
+
+def give_additions(run: Run, tally: Tally) -> None:
+    """Whoever published an edition may have died before all buyers had it."""
+    lately = BundleEdition.objects.filter(created_at__gt=timezone.now() - EDITIONS_WATCHED)
+    bundles = Bundle.objects.filter(pk__in=list(lately.order_by().values_list("bundle_id", flat=True)))
+    each(bundles, additions.give_to_buyers, tally)
+
+
 # --- Webhooks ---
 def watch_webhooks(run: Run, tally: Tally) -> None:
     """Razorpay disables an endpoint that has failed for 24 hours, and tells one address: somebody has to notice."""
@@ -212,5 +226,7 @@ def watch_webhooks(run: Run, tally: Tally) -> None:
 JOBS: dict[str, Callable[[Run, Tally], None]] = {
     "payments": sweep_payments,
     "orders": settle_orders,
+    "documents": issue_documents,
+    "additions": give_additions,
     "webhooks": watch_webhooks,
 }

@@ -59,6 +59,11 @@ class Seat(UUIDModel):
         return f"Seat {self.number} of {self.order}"
 
     @property
+    def is_gift(self) -> bool:
+        """One seat that was bought for one address; else it belongs to a team."""
+        return bool(self.order.recipient_email)
+
+    @property
     def lines(self) -> "models.QuerySet[OrderLine]":
         return self.order.lines.filter(seat_number=self.number)
 
