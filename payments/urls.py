@@ -1,6 +1,6 @@
 from django.urls import path
 
-from payments.views import bundles, checkout, earnings, invoices, orders, returns, subscriptions, webhook
+from payments.views import access, bundles, checkout, earnings, invoices, orders, returns, subscriptions, webhook
 
 app_name = "payments"
 urlpatterns = [
@@ -19,6 +19,7 @@ urlpatterns = [
     path("my/subscription/cancel", subscriptions.subscription_cancel, name="subscription_cancel"),
     path("my/subscription/pause", subscriptions.subscription_pause, name="subscription_pause"),
     path("my/subscription/resume", subscriptions.subscription_resume, name="subscription_resume"),
+    path("my/access", access.my_access, name="my_access"),
     path("paymentsuccess", returns.payment_success, name="payment_success"),
     path("paymentfail", returns.payment_fail, name="payment_fail"),
     path("orders", orders.order_list, name="order_list"),
