@@ -257,7 +257,9 @@ def send(refund: Refund) -> None:
         return
     try:
         _require_no_dispute(refund)
-        apply_gateway_refund(_find_at_gateway(refund) or razorpay_refunds.create_refund(refund))
+        told = _find_at_gateway(refund) or razorpay_refunds.create_refund(refund)
+        refund.raise_flag("")
+        apply_gateway_refund(told)
     except (GatewayRefused, GatewayUnavailable) as error:
         Refund.objects.filter(pk=refund.pk).update(sending_at=None)
         if isinstance(error, GatewayRefused):
@@ -459,7 +461,8 @@ def _adopt(payment: Payment, told: GatewayRefund) -> Refund | None:
 
 
 def _create_from_dashboard(payment: Payment, told: GatewayRefund) -> Refund | None:
-    lines = lines_worth(payment, told.amount_paise)
+    is_ours_again = Refund.objects.filter(pk=_as_uuid(told.our_id)).exists()
+    lines = None if is_ours_again else lines_worth(payment, told.amount_paise)
     refund = Refund(
         order=payment.order,
         status=Refund.Status.SENT,
