@@ -21,7 +21,8 @@ from coursebundler.fields import uuid7
 from courses.models import Course
 from payments import razorpay
 from payments.confirmation import confirm_order
-from payments.models import Dispute, Order, OrderLine, Refund, RefundLine
+from payments.models import Dispute, Order, OrderLine, Plan, Refund, RefundLine, Subscription
+from payments.subscriptions import sync
 from users.models import User
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -47,6 +48,20 @@ class Sandbox:
         answer = self.api("POST", "/sandbox/payments", {"order_id": order.gateway_order_id} | changes)
         assert answer.ok, answer.text
         return answer.json()["return"]
+
+    def agree(self, subscription: Subscription, how: str = "upi") -> dict[str, str]:
+        """The payment with which a subscription begins, or the one that is pending; what the browser brings back."""
+        asked = {"subscription_id": subscription.gateway_subscription_id, "how": how}
+        answer = self.api("POST", "/sandbox/agreements", asked)
+        assert answer.ok, answer.text
+        return answer.json()["return"]
+
+    def renewals(self, subscription: Subscription, how: str) -> None:
+        asked = {"subscription_id": subscription.gateway_subscription_id, "how": how}
+        assert self.api("POST", "/sandbox/renewals", asked).ok
+
+    def let_days_pass(self, days: int) -> None:
+        assert self.api("POST", "/sandbox/time", {"days": days}).ok
 
     def forget(self, entity_id: str) -> None:
         assert self.api("POST", "/sandbox/forget", {"id": entity_id}).ok
@@ -82,6 +97,7 @@ def sandbox(running_sandbox: Sandbox, settings: Any) -> Sandbox:
     """The sandbox with all switches at normal, and the site talking to it."""
     settings.RAZORPAY_BASE_URL = running_sandbox.url
     running_sandbox.switch()
+    running_sandbox.let_days_pass(0)
     return running_sandbox
 
 
@@ -126,6 +142,36 @@ def sold(sandbox: Sandbox) -> Callable[..., Order]:
         return order
 
     return make
+
+
+@pytest.fixture
+def plan(db: None) -> Plan:
+    return Plan.objects.create(name="Everything, monthly", slug="monthly", price_paise=79900)
+
+
+@pytest.fixture
+def open_subscription(sandbox: Sandbox, client_of: Callable[[User], Client]) -> Callable[[User, Plan], Subscription]:
+    """A subscription as its checkout leaves it: unpaid, known at the gateway."""
+
+    def make(user: User, plan: Plan) -> Subscription:
+        response = client_of(user).post(plan.get_absolute_url(), {"price_paise": plan.price_paise})
+        assert response.status_code == 200, response.text
+        return Subscription.objects.get(live_key=str(user.pk))
+
+    return make
+
+
+@pytest.fixture
+def waiting(open_subscription: Callable[[User, Plan], Subscription], alice: User, plan: Plan) -> Subscription:
+    return open_subscription(alice, plan)
+
+
+@pytest.fixture
+def running(sandbox: Sandbox, waiting: Subscription) -> Subscription:
+    """Alice's subscription, paid for its first month."""
+    sandbox.agree(waiting)
+    sync(waiting)
+    return waiting
 
 
 @pytest.fixture
