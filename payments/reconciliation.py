@@ -8,13 +8,14 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TypeVar
 
 from django.conf import settings
 from django.utils import timezone
 
 from coursebundler.logs import log_event
-from payments import additions, entitlements, invoices, razorpay
+from payments import additions, disputes, entitlements, invoices, razorpay, refunds, subscriptions
 from payments.confirmation import Outcome, apply_payment, confirm_order, send_receipt_once
 from payments.models import Bundle, BundleEdition, Order, OrderEvent, Payment, WebhookEvent
 from payments.models.orders import RECONCILED_AFTER
@@ -66,6 +67,9 @@ def reconcile(*, limit: int = 1000) -> Run:
         tally = run.tallies[name] = Tally()
         try:
             job(run, tally)
+        except GatewayError as error:
+            logger.warning("The reconciler's job “%s” waits for its next run: %s", name, error)
+            tally.failed += 1
         except Exception:
             logger.exception("The reconciler's job “%s” ended early; the others go on.", name)
             tally.failed += 1
@@ -164,8 +168,12 @@ def _complete(order: Order) -> bool:
 # --- Payments that nobody told us about ---
 def sweep_payments(run: Run, tally: Tally) -> None:
     """Money for orders that nobody asks about any more, and money for an order that was paid before."""
+    each(_unbooked_payments(*_swept()), _book, tally)
+
+
+def _swept() -> tuple[datetime, datetime]:
     ends_at = timezone.now() + timedelta(minutes=1)  # their clock may be ahead of ours
-    each(_unbooked_payments(ends_at - SWEPT, ends_at), _book, tally)
+    return ends_at - SWEPT, ends_at
 
 
 def _unbooked_payments(begins_at: datetime, ends_at: datetime) -> Iterator[GatewayPayment]:
@@ -192,7 +200,22 @@ def _book(payment: GatewayPayment) -> bool:
     return True
 
 
-# --- What follows from money, in the other modules' words ---
+# --- What other modules know to be unsettled ---
+def settle_refunds(run: Run, tally: Tally) -> None:
+    """Those that we know of, and those of the last day that nobody told us about."""
+    each(islice(refunds.unsettled(), run.limit), refunds.heal, tally)
+    each(refunds.sweep(*_swept()), refunds.apply_gateway_refund, tally)
+
+
+def settle_disputes(run: Run, tally: Tally) -> None:
+    each(islice(disputes.unsettled(), run.limit), disputes.heal, tally)
+    each(disputes.sweep(*_swept()), disputes.apply_gateway_dispute, tally)
+
+
+def settle_subscriptions(run: Run, tally: Tally) -> None:
+    each(islice(subscriptions.near_boundary(), run.limit), subscriptions.heal, tally)
+
+
 def issue_documents(run: Run, tally: Tally) -> None:
     tally.looked = tally.healed = invoices.issue_missing_documents()
 
@@ -226,6 +249,9 @@ def watch_webhooks(run: Run, tally: Tally) -> None:
 JOBS: dict[str, Callable[[Run, Tally], None]] = {
     "payments": sweep_payments,
     "orders": settle_orders,
+    "refunds": settle_refunds,
+    "disputes": settle_disputes,
+    "subscriptions": settle_subscriptions,
     "documents": issue_documents,
     "additions": give_additions,
     "webhooks": watch_webhooks,
