@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import requests
 from django.conf import settings as django_settings
@@ -19,11 +20,15 @@ from django.utils import timezone
 
 from coursebundler.fields import uuid7
 from courses.models import Course
-from payments import razorpay
+from payments import pricing, razorpay
 from payments.confirmation import confirm_order
-from payments.models import Dispute, Order, OrderLine, Plan, Refund, RefundLine, Subscription
+from payments.models import Bundle, Dispute, Order, OrderLine, Plan, Refund, RefundLine, Subscription
 from payments.subscriptions import sync
 from users.models import User
+
+# The same made-up cases in each run, and few of them: the suite is run often.
+hypothesis.settings.register_profile("rules", derandomize=True, deadline=None, max_examples=60, database=None)
+hypothesis.settings.load_profile("rules")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -172,6 +177,55 @@ def running(sandbox: Sandbox, waiting: Subscription) -> Subscription:
     sandbox.agree(waiting)
     sync(waiting)
     return waiting
+
+
+@pytest.fixture
+def make_bundle(db: None) -> Callable[..., Bundle]:
+    """A published bundle of these courses for ₹600; `grows` lets buyers have what is added later."""
+
+    def make(*courses: Course, title: str = "Boats", grows: bool = False, **fields: Any) -> Bundle:
+        defaults = {
+            "slug": title.lower().replace(" ", "-"),
+            "promise": "Everything about boats.",
+            "price_paise": 60000,
+            "status": Bundle.Status.PUBLISHED,
+        }
+        bundle = Bundle.objects.create(title=title, **defaults | fields)
+        bundle.publish_edition(courses, additions_included=grows)
+        return bundle
+
+    return make
+
+
+@pytest.fixture
+def two_courses(make_course: Callable[..., Course]) -> tuple[Course, Course]:
+    """“Knots” for ₹499 and “Sails” for ₹301, with a lecture each."""
+    knots = make_course("Knots", sections=1, lectures=1)
+    return knots, make_course("Sails", price_paise=30100, sections=1, lectures=1)
+
+
+@pytest.fixture
+def bundle(make_bundle: Callable[..., Bundle], two_courses: tuple[Course, Course]) -> Bundle:
+    """“Boats”: both for ₹600, a fixed set."""
+    return make_bundle(*two_courses)
+
+
+@pytest.fixture
+def buy_bundle(sandbox: Sandbox, client_of: Callable[[User], Client]) -> Callable[[User, Bundle], Order]:
+    """Buy it for what it costs this person, through the pages and the gateway."""
+
+    def make(user: User, bundle: Bundle) -> Order:
+        price = pricing.quote(user, bundle).amount_paise
+        url = reverse("payments:bundle_checkout", args=[bundle.slug])
+        assert client_of(user).post(url, {"amount_paise": price}).status_code in (200, 302)
+        order = Order.objects.get(user=user, product_key=f"bundle:{bundle.pk}", bundle_edition=bundle.current_edition)
+        if price:
+            sandbox.pay(order)
+            assert confirm_order(order) == "paid"
+        order.refresh_from_db()
+        return order
+
+    return make
 
 
 @pytest.fixture

@@ -1,15 +1,11 @@
 """The arithmetic of prices: rules that hold for every case that hypothesis makes up."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from payments.models.coupons import free_place
 from payments.pricing import Holdings, Offer, after_coupon, cheapest_way, completion_paise, payable, split_over
-
-# The same cases in each run, and few of them: the suite is run often.
-settings.register_profile("rules", derandomize=True, deadline=None, max_examples=60, database=None)
-settings.load_profile("rules")
 
 COURSES = list("abcdef")
 paise = st.integers(0, 1_000_000)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from courses.models import Course
 from payments import pricing, razorpay
+from payments.billing_form import BillingForm
 from payments.checkout import open_at_gateway
 from payments.models import Bundle, Coupon, CouponError, Order, RefundPolicy
 from payments.pricing import Quote
@@ -54,16 +55,18 @@ def sell(
         "quote": quote,
         "policy": RefundPolicy.objects.current(),
         "fields": fields,
+        "billing": BillingForm(request.POST if request.method == "POST" else None, user=request.user),
         "coupon_code": code[:30],
         "coupon_error": coupon_error,
     }
     if request.method != "POST" or "apply" in request.POST:
         return _summary(request, page, status=400 if coupon_error else 200)
-    if coupon_error or not (fields is None or fields.is_valid()):
+    if coupon_error or not all(form.is_valid() for form in (fields, page["billing"]) if form):
         return _summary(request, page, status=400)
     if not _is_what_was_shown(request, page):
         return _summary(request, page | {"has_new_price": True}, status=409)
-    terms = quote.terms | {"refund_policy": page["policy"]} | (fields.terms if fields else {})  # type: ignore[attr-defined]
+    terms = quote.terms | {"refund_policy": page["policy"], "billing": page["billing"].billing}
+    terms |= fields.terms if fields else {}  # type: ignore[attr-defined]
     try:
         order = Order.objects.open_for(request.user, quote.product_key, quote.lines, **terms)
     except CouponError as error:
