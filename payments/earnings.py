@@ -21,7 +21,6 @@ def write(document: TaxDocument) -> None:
 
 
 def _write_one(document: TaxDocument, line: OrderLine, net_paise: int, sign: int) -> None:
-    """Rounded down to the paisa; the school keeps the rest."""
     Earning.objects.create(
         instructor_id=line.instructor_id,
         document=document,
@@ -30,8 +29,13 @@ def _write_one(document: TaxDocument, line: OrderLine, net_paise: int, sign: int
         month=f"{document.issued_on:%Y-%m}",
         net_paise=sign * net_paise,
         share_bp=line.instructor_share_bp,
-        amount_paise=sign * (net_paise * line.instructor_share_bp // WHOLE_BP),
+        amount_paise=sign * share_of(net_paise, line.instructor_share_bp),
     )
+
+
+def share_of(net_paise: int, share_bp: int) -> int:
+    """Rounded down to the paisa; the school keeps the rest."""
+    return net_paise * share_bp // WHOLE_BP
 
 
 def months(instructor_id: uuid.UUID) -> "list[dict[str, Any]]":
