@@ -1,6 +1,17 @@
 from django.urls import path
 
-from payments.views import access, bundles, checkout, earnings, invoices, orders, returns, subscriptions, webhook
+from payments.views import (
+    access,
+    bundles,
+    checkout,
+    earnings,
+    invoices,
+    orders,
+    refunds,
+    returns,
+    subscriptions,
+    webhook,
+)
 
 app_name = "payments"
 urlpatterns = [
@@ -26,6 +37,9 @@ urlpatterns = [
     path("orders/<uuid:order_id>", orders.order_detail, name="order_detail"),
     path("orders/<uuid:order_id>/status", orders.order_status, name="order_status"),
     path("orders/<uuid:order_id>/check", orders.order_check, name="order_check"),
+    path("orders/<uuid:order_id>/refund", refunds.order_refund, name="order_refund"),
+    path("refund-policy", refunds.refund_policy, name="refund_policy"),
+    path("refund-policy/<int:version>", refunds.refund_policy, name="refund_policy_version"),
     path("orders/<uuid:order_id>/invoices", invoices.invoice_list, name="invoice_list"),
     path("orders/<uuid:order_id>/invoices/<slug:number>", invoices.invoice_detail, name="invoice_detail"),
     path("orders/<uuid:order_id>/invoices/<slug:number>/pdf", invoices.invoice_pdf, name="invoice_pdf"),
