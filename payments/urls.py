@@ -2,6 +2,7 @@ from django.urls import path
 
 from payments.views import (
     access,
+    account,
     bundles,
     checkout,
     earnings,
@@ -21,6 +22,7 @@ urlpatterns = [
     path("checkout/bundles/<slug:slug>", checkout.bundle_checkout, name="bundle_checkout"),
     path("checkout/callback", returns.callback, name="callback"),
     path("checkout/callback/subscription", subscriptions.subscription_callback, name="subscription_callback"),
+    path("deleteaccount", account.delete_account, name="delete_account"),
     path("subscribe", subscriptions.subscribe, name="subscribe"),
     path("subscribe/<slug:slug>", subscriptions.subscribe_to, name="subscribe_to"),
     path("my/subscription", subscriptions.subscription_detail, name="subscription_detail"),
@@ -39,7 +41,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>/check", orders.order_check, name="order_check"),
     path("orders/<uuid:order_id>/refund", refunds.order_refund, name="order_refund"),
     path("refund-policy", refunds.refund_policy, name="refund_policy"),
-    path("refund-policy/<int:version>", refunds.refund_policy, name="refund_policy_version"),
+    path("refund-policy/<int:version>", refunds.refund_policy, name="refund_policy"),
     path("orders/<uuid:order_id>/invoices", invoices.invoice_list, name="invoice_list"),
     path("orders/<uuid:order_id>/invoices/<slug:number>", invoices.invoice_detail, name="invoice_detail"),
     path("orders/<uuid:order_id>/invoices/<slug:number>/pdf", invoices.invoice_pdf, name="invoice_pdf"),
