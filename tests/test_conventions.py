@@ -43,7 +43,6 @@ PUBLIC_PAGES = {
     "payments:bundle_detail": "visitors",
     "payments:callback": "the gateway's page sends the browser here; its signature decides",
     "payments:refund_policy": "visitors",
-    "payments:refund_policy_version": "visitors",
     "payments:subscribe": "visitors",
     "payments:subscription_callback": "the gateway's page sends the browser here; its signature decides",
     "payments:webhook": "Razorpay; its signature decides",

@@ -78,8 +78,9 @@ def test_a_line_goes_back_and_takes_its_course_and_no_other(
     booked = Payment.objects.get(entry="refunded")
     assert (booked.amount_paise, booked.gateway_reference) == (20000, refund.gateway_refund_id)
     assert [told["amount"] for told in at_gateway(sandbox, order)] == [20000]
-    assert [message.subject for message in mail.outbox] == [f"Your refund for order {order.number}"]
-    assert "₹200" in mail.outbox[0].body
+    subjects = [message.subject for message in mail.outbox]
+    assert subjects.count(f"Your refund for order {order.number}") == 1
+    assert "₹200" in mail.outbox[-1].body
     notes = [event.key.split(":")[0] for event in order.events.all() if not event.key.startswith("document")]
     assert notes == ["paid", "refund_requested", "refund_processed"]
 
@@ -191,7 +192,7 @@ def test_nobody_approves_their_own_request_or_their_own_order(waiting, alice, st
 
 def test_declined_it_frees_its_lines_and_tells_the_student(waiting, stella, order, lines, alice):
     refunds.decline(waiting, stella, "You finished all of it.")
-    assert "You finished all of it." in mail.outbox[0].body
+    assert "You finished all of it." in mail.outbox[-1].body
     with pytest.raises(RefundRefused, match="any more"):
         refunds.approve(waiting, stella)
     assert refunds.request_refund(order, lines, "", stella).status == "waiting"

@@ -125,7 +125,7 @@ def test_incomplete_and_broken_requests_are_refused(sandbox):
     assert refused(sandbox.api("POST", "/v1/orders", data="[]"), "not an object")
     assert refused(sandbox.api("GET", "/v1/orders/order_none"), "does not exist")
     assert refused(sandbox.api("GET", "/v1/payments/pay_none"), "does not exist")
-    for path in ("/v1/refunds", "/nowhere", "/static/../store.py", "/static/none.css", "/sandbox/nowhere"):
+    for path in ("/v1/settlements", "/nowhere", "/static/../store.py", "/static/none.css", "/sandbox/nowhere"):
         assert refused(sandbox.api("GET", path), "not found", 404)
     assert refused(sandbox.api("GET", "/v1/checkout/embedded"), "not found", 404)
 
