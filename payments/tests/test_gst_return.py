@@ -158,6 +158,7 @@ def test_staff_download_the_month(staff, paid_order, alice, course):
 def test_a_wrong_month_is_said(staff, month):
     response = staff.get(reverse("admin:payments_taxdocument_return"), {"month": month}, follow=True)
     assert "A month is written like 2026-11." in response.text
+    assert 'name="month"' in response.text
 
 
 def test_staff_find_read_and_download_a_document(staff, paid_order, refunded, alice, course):
