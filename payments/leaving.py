@@ -15,19 +15,17 @@ def refusal(user: User) -> str:
     if user.is_superuser and not User.objects.administrators().exclude(pk=user.pk).exists():
         return LAST_ADMINISTRATOR
     if Course.objects.filter(instructor=user).exists():
-        return (
-            "You teach courses here, and your name stands on them. Write to us, and we find somebody to take them on."
-        )
+        return "You teach courses here, and your name stands on them. Write to us, so that somebody takes them on."
     return ""
 
 
 def close_account(user: User) -> None:
     """End what is charged at the gateway, and only then forget the person; orders and invoices stay, as the law wants.
 
-    Raises GatewayError or NotNow if a subscription goes on (nothing is deleted then), LastAdministrator. Safe to repeat.
+    Raises GatewayError or NotNow if a subscription goes on, LastAdministrator; then nothing is deleted. Safe to repeat.
     """
     end_all_of(user)
-    run_in_transaction(lambda: _forget(user))
+    run_in_transaction(lambda: _forget(User.objects.get(pk=user.pk)))
     log_event("account_deleted", user=user.pk)
 
 
@@ -38,9 +36,9 @@ def _forget(user: User) -> None:
         order.cancel()
     for model in (Progress, Saved):
         model.objects.filter(user=user).delete()
-    photo_key = user.photo_key
+    photo_key, was_administrator = user.photo_key, user.is_superuser
     user.anonymise()
-    if not User.objects.administrators().exists():
+    if was_administrator and not User.objects.administrators().exists():
         raise LastAdministrator
     if photo_key:
         on_commit(lambda: delete_image(photo_key, PHOTO_WIDTHS))
