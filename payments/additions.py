@@ -18,7 +18,7 @@ from payments.models import Bundle, BundleEdition, EditionCourse, Order, OrderLi
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
+PAGE_SIZE = 500
 
 
 def give_additions(order: Order) -> int:
@@ -39,13 +39,12 @@ def try_to_give_additions(order: Order) -> None:
 
 
 def give_to_buyers(bundle: Bundle) -> int:
-    """The same for every order of the bundle: call it after a new edition is stored. Safe to repeat."""
-    return sum(_give_to(orders) for orders in _batches(_growing().filter(bundle_edition__bundle=bundle)))
-
-
-def heal_additions() -> int:
-    """The same for every order that there is: for the reconciler. Says how many grants were missing."""
-    return sum(_give_to(orders) for orders in _batches(_growing()))
+    """The same for every order of the bundle: call it after a new edition is stored. The reconciler
+    does, too. Safe to repeat."""
+    editions = list(BundleEdition.objects.filter(bundle=bundle, additions_included=True).values_list("pk", flat=True))
+    return sum(
+        _give_to(page) for page in _pages(Order.objects.paid().filter(bundle_edition__in=editions, seat_count=0))
+    )
 
 
 def take_back(order_ids: Iterable[UUID], note: str) -> int:
@@ -56,14 +55,10 @@ def take_back(order_ids: Iterable[UUID], note: str) -> int:
     return given.update(revoked_at=timezone.now(), note=note[:200])
 
 
-def _growing() -> Any:
-    return Order.objects.paid().filter(bundle_edition__additions_included=True, seat_count=0)
-
-
-def _batches(orders: Any) -> Iterable[list[Order]]:
+def _pages(orders: Any) -> Iterable[list[Order]]:
     """By key, so that an order that is paid meanwhile moves none of the others."""
     last = None
-    while page := list((orders.filter(pk__gt=last) if last else orders).order_by("pk")[:BATCH]):
+    while page := list((orders.filter(pk__gt=last) if last else orders).order_by("pk")[:PAGE_SIZE]):
         yield page
         last = page[-1].pk
 
