@@ -5,6 +5,7 @@ ledger, the grants, the credit note. Won or closed, nothing has to be done, sinc
 """
 
 import logging
+import uuid
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from payments import invoices, razorpay_refunds
 from payments.models import Dispute, OrderEvent, OrderLine, Payment, RefundLine
 from payments.razorpay_refunds import GatewayDispute
 from payments.refund_rules import LIVE_DISPUTES
-from payments.refunds import call_off, ledger_payment, lines_worth, record_money_out, take_away
+from payments.refunds import RefundRefused, call_off, ledger_payment, lines_worth, record_money_out, take_away
 
 logger = logging.getLogger(__name__)
 
@@ -109,8 +110,24 @@ def _take_lines(dispute: Dispute, payment: Payment, taken_paise: int) -> None:
         RefundLine.objects.create(dispute=dispute, line=line, refunded_line=line, amount_paise=line.amount_paise)
 
 
+def needs_lines(dispute: Dispute) -> bool:
+    """Whether money was taken for we do not know what."""
+    return bool(dispute.flag) and dispute.status == Dispute.Status.LOST and not dispute.lines.exists()
+
+
+def take_flag_down(dispute: Dispute, actor: object) -> None:
+    """A person has seen to it."""
+    OrderEvent.note(dispute.order, f"dispute_seen:{uuid.uuid4()}", f"Seen to: “{dispute.flag}”", actor)
+    dispute.raise_flag("")
+
+
 def assign_lines(dispute: Dispute, lines: list[OrderLine], actor: object) -> None:
-    """A person says which lines a lost dispute took; none is an answer, too. Raises IntegrityError if one is gone."""
+    """A person says which lines a lost dispute took; none is an answer, too.
+
+    Raises RefundRefused if it needs none, IntegrityError if one of them went back already.
+    """
+    if not needs_lines(dispute):
+        raise RefundRefused("This dispute needs no lines.")
 
     def write() -> None:
         for line in lines:
@@ -121,6 +138,7 @@ def assign_lines(dispute: Dispute, lines: list[OrderLine], actor: object) -> Non
         OrderEvent.note(dispute.order, f"dispute_assigned:{dispute.pk}", text, actor)
 
     run_in_transaction(write)
+    invoices.try_to_issue(dispute)
 
 
 def _flag(dispute: Dispute, text: str) -> None:

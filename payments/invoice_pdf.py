@@ -19,16 +19,16 @@ REPLACED = "Letters that this file cannot show stand as “?”; the page of thi
 
 def as_pdf(document: TaxDocument) -> bytes:
     """A4, as many pages as the lines take. Never fails by a name's script: letters without a shape become “?”."""
-    pdf = _Paper(document)
+    pdf = Paper(document)
     pdf.add_page()
     _head(pdf, document)
     _parties(pdf, document)
     _lines(pdf, document)
     _foot(pdf, document)
-    return bytes(pdf.output())
+    return pdf.finished()
 
 
-class _Paper(FPDF):
+class Paper(FPDF):
     def __init__(self, document: TaxDocument) -> None:
         super().__init__(format="A4")
         self.add_font("Noto", "", FONTS / "NotoSans-Regular.ttf")
@@ -40,6 +40,13 @@ class _Paper(FPDF):
         self.set_creation_date(document.issued_at)
         self.document_number = document.number
         self.has_replaced = False
+
+    def finished(self) -> bytes:
+        """The file; and the fonts' files are closed, which fpdf2 leaves open."""
+        content = bytes(self.output())
+        for font in self.fonts.values():
+            font.ttfont.close()
+        return content
 
     def footer(self) -> None:
         self.set_y(-14)
@@ -71,7 +78,7 @@ def _letter(letter: str) -> str:
     return bare or ("" if unicodedata.category(letter) in ("Mn", "Cf", "Cc") else "?")
 
 
-def _head(pdf: _Paper, document: TaxDocument) -> None:
+def _head(pdf: Paper, document: TaxDocument) -> None:
     pdf.write_line(document.title, size=20, bold=True)
     pdf.ln(2)
     facts = [f"Number {document.number}", f"Date {document.issued_on:%d.%m.%Y}", f"Order {document.order.number}"]
@@ -82,7 +89,7 @@ def _head(pdf: _Paper, document: TaxDocument) -> None:
     pdf.ln(6)
 
 
-def _parties(pdf: _Paper, document: TaxDocument) -> None:
+def _parties(pdf: Paper, document: TaxDocument) -> None:
     top, half = pdf.get_y(), pdf.epw / 2
     _party(pdf, "Seller", document.seller, pdf.l_margin, half - 4)
     bottom = pdf.get_y()
@@ -94,7 +101,7 @@ def _parties(pdf: _Paper, document: TaxDocument) -> None:
     pdf.ln(4)
 
 
-def _party(pdf: _Paper, role: str, party: dict[str, str], left: float, width: float) -> None:
+def _party(pdf: Paper, role: str, party: dict[str, str], left: float, width: float) -> None:
     state = party.get("state", "")
     gstin = f"GSTIN {party['gstin']}" if party.get("gstin") else ""
     texts = [party.get("address", ""), f"{STATES[state]} ({state})" if state in STATES else "", gstin]
@@ -105,7 +112,7 @@ def _party(pdf: _Paper, role: str, party: dict[str, str], left: float, width: fl
         pdf.write_line(text, w=width, new_x="LEFT")
 
 
-def _lines(pdf: _Paper, document: TaxDocument) -> None:
+def _lines(pdf: Paper, document: TaxDocument) -> None:
     labels = [label for label, _, _ in document.taxes]
     headings = ["Description", "SAC", *(["Taxable", "Rate", *labels] if labels else []), "Total"]
     pdf.set_font("Noto", "", 9)
@@ -132,7 +139,7 @@ def _cells(title: str, sac: str, sums: dict[str, Any], taxes: list[int], rate: s
     return [title, sac, *taxed, exact_rupees(sums["total_paise"])]
 
 
-def _foot(pdf: _Paper, document: TaxDocument) -> None:
+def _foot(pdf: Paper, document: TaxDocument) -> None:
     notes = [document.note, REPLACED if pdf.has_replaced else ""]
     for note in filter(None, notes):
         pdf.write_line(note, size=8.5, grey=True)

@@ -46,8 +46,9 @@ def issue_invoice(order: Order) -> TaxDocument | None:
 def issue_credit_note(source: Refund | Dispute) -> TaxDocument | None:
     """The credit note of a processed refund or a lost dispute, after the invoice that it corrects.
 
-    None if the money is not back yet, or was never a sale's: a second payment for the same order, a refund without
-    lines. Never more than the invoice has left. Safe to repeat and to race; not for use inside a transaction.
+    None if the money is not back yet, or was no sale's: of a second payment for the same order no line goes back. A
+    lost dispute that waits for a person to say which lines it took has none yet. Never more than the invoice has left.
+    Safe to repeat and to race; not for use inside a transaction.
     """
     if not _is_final(source) or issue_invoice(source.order) is None:
         return None
@@ -208,7 +209,7 @@ def _credit_note(source: Refund | Dispute) -> TaxDocument | None:
     """What the invoice says, for what goes back of it. Seller, buyer, place and rates are the invoice's."""
     invoice = TaxDocument.objects.select_related("order").get(source_key=_key_of(source.order))
     left = _left_of(invoice)
-    wanted = _wanted_back(source, left)
+    wanted = _wanted_back(source)
     lines = [
         _credit_line(line, min(wanted[line["line"]], left[line["line"]]), is_within_state=invoice.is_within_state)
         for line in invoice.lines
@@ -241,11 +242,12 @@ def _left_of(invoice: TaxDocument) -> dict[str, int]:
     return left
 
 
-def _wanted_back(source: Refund | Dispute, left: dict[str, int]) -> dict[str, int]:
-    """By line, in paise. A bank takes a sum and names no lines: it is spread over what is left of them."""
-    if isinstance(source, Refund):
-        return {str(line.refunded_line_id): line.amount_paise for line in source.lines.all()}
-    return dict(zip(left, split_amount(source.amount_paise, list(left.values())), strict=True))
+def _wanted_back(source: Refund | Dispute) -> dict[str, int]:
+    """By line, in paise. A bank may take less than the lines that a lost dispute is about: then a part of each."""
+    amounts = {str(line.refunded_line_id): line.amount_paise for line in source.lines.all()}
+    if isinstance(source, Refund) or source.amount_paise >= sum(amounts.values()):
+        return amounts
+    return dict(zip(amounts, split_amount(source.amount_paise, list(amounts.values())), strict=True))
 
 
 def _credit_line(line: dict[str, Any], amount_paise: int, *, is_within_state: bool) -> dict[str, Any]:

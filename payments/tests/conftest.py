@@ -336,10 +336,15 @@ def refunded() -> Callable[..., Refund]:
 
 @pytest.fixture
 def disputed() -> Callable[..., Dispute]:
-    """A dispute of an order, lost unless said otherwise, over all of its amount."""
+    """A dispute of some lines of an order (all unless said), lost unless said otherwise."""
 
-    def make(order: Order, **fields: Any) -> Dispute:
+    def make(order: Order, *, lines: list[OrderLine] | None = None, **fields: Any) -> Dispute:
         defaults = {"status": Dispute.Status.LOST, "amount_paise": order.amount_paise}
-        return Dispute.objects.create(order=order, gateway_dispute_id=f"disp_{order.number}", **defaults | fields)
+        dispute = Dispute.objects.create(order=order, gateway_dispute_id=f"disp_{order.number}", **defaults | fields)
+        for line in order.lines.all() if lines is None else lines:
+            RefundLine.objects.create(
+                dispute=dispute, line=line, refunded_line=line, amount_paise=line.amount_paise
+            )
+        return dispute
 
     return make

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
-from payments.invoice_pdf import as_pdf
+from payments.invoice_pdf import Paper, as_pdf
 from payments.invoices import issue_credit_note, issue_invoice
 from payments.models import TaxDocument
 
@@ -105,8 +105,7 @@ def test_no_name_breaks_the_pdf(order, name):
 
 
 def test_the_pdf_says_that_letters_were_replaced(order):
-    from payments.invoice_pdf import _Paper
-
-    paper = _Paper(issue_invoice(order))
+    paper = Paper(issue_invoice(order))
     assert (paper.shown("Łódź ₹5 why?"), paper.has_replaced) == ("Łódź ₹5 why?", False)
     assert (paper.shown("①अ"), paper.has_replaced) == ("1?", True)
+    paper.finished()

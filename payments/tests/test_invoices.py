@@ -17,7 +17,7 @@ from payments.invoices import (
     missing_numbers,
     try_to_issue,
 )
-from payments.models import Dispute, Earning, Order, OrderEvent, Refund, TaxDocument
+from payments.models import Dispute, Earning, Order, OrderEvent, Refund, RefundLine, TaxDocument
 from payments.models.ledger import LedgerError
 from payments.tax import financial_year
 
@@ -147,7 +147,7 @@ def test_part_of_a_line_is_split_by_the_same_rule(paid_order, refunded, alice, c
 def test_there_is_no_credit_note_before_the_money_is_back(paid_order, refunded, disputed, alice, course):
     order = paid_order(alice, course)
     assert issue_credit_note(refunded(order, status=Refund.Status.SENT)) is None
-    assert issue_credit_note(disputed(order, status=Dispute.Status.UNDER_REVIEW)) is None
+    assert issue_credit_note(disputed(order, lines=[], status=Dispute.Status.UNDER_REVIEW)) is None
     assert TaxDocument.objects.count() == 0
 
 
@@ -156,19 +156,34 @@ def test_a_payment_that_was_none_of_a_sale_has_none(paid_order, refunded, alice,
     assert TaxDocument.objects.get().kind == "invoice"
 
 
-def test_a_lost_dispute_is_spread_over_what_is_left(paid_order, refunded, disputed, alice, make_course):
-    order = paid_order(
-        *[alice, make_course("Knots", price_paise=30000), make_course("Ropes", price_paise=20000)],
-        make_course("Sails", price_paise=10000),
-    )
-    issue_credit_note(refunded(order, lines=[order.lines.get(title="Ropes")]))
+def test_a_lost_dispute_takes_back_its_lines(paid_order, disputed, alice, make_course):
+    order = paid_order(alice, make_course("Knots"), make_course("Ropes", price_paise=20000))
+    dispute = disputed(order, lines=[order.lines.get(title="Ropes")], amount_paise=20000)
+    note = issue_credit_note(dispute)
+    assert (note.dispute, note.total_paise, [line["title"] for line in note.lines]) == (dispute, 20000, ["Ropes"])
+
+
+def test_a_bank_that_took_a_part_gets_a_part_of_each_line(paid_order, disputed, alice, make_course):
+    order = paid_order(alice, make_course("Knots", price_paise=30000), make_course("Ropes", price_paise=10000))
     note = issue_credit_note(disputed(order, amount_paise=39999))
-    assert [(line["title"], line["total_paise"]) for line in note.lines] == [("Knots", 29999), ("Sails", 10000)]
+    assert [(line["title"], line["total_paise"]) for line in note.lines] == [("Knots", 29999), ("Ropes", 10000)]
 
 
-def test_it_never_takes_back_more_than_was_sold(paid_order, refunded, disputed, alice, course, caplog):
+def test_a_dispute_without_lines_waits_for_a_person(paid_order, disputed, alice, course):
     order = paid_order(alice, course)
-    issue_credit_note(disputed(order, amount_paise=40000))
+    dispute = disputed(order, lines=[], amount_paise=100)
+    assert issue_credit_note(dispute) is None
+    RefundLine.objects.create(
+        dispute=dispute, line=order.lines.get(), refunded_line=order.lines.get(), amount_paise=49900
+    )
+    assert issue_missing_documents() == 1
+    assert TaxDocument.objects.get(dispute=dispute).total_paise == 100
+
+
+def test_it_never_takes_back_more_than_was_sold(paid_order, refunded, alice, course, caplog):
+    order = paid_order(alice, course)
+    issue_credit_note(refunded(order, amount_paise=40000))
+    RefundLine.objects.update(line=None)
     note = issue_credit_note(refunded(order))
     assert note.total_paise == 9900
     assert "more than is left" in caplog.text
