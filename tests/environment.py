@@ -38,9 +38,11 @@ os.environ.update(DEBUG="true", DATA_DIR=data_dir, PORT="8000", SANDBOX_PORT="9"
 
 # sqlite, documentdb-5.0, documentdb-8.0.2, or the address of another server (docs/database.md).
 command_log = CommandLog()
+server: DocumentDBServer | None = None
 TEST_DATABASE = os.environ.get("TEST_DATABASE", "sqlite")
 if TEST_DATABASE.startswith("documentdb-"):
-    server = DocumentDBServer(Path(data_dir) / "documentdb")
+    # conftest.py starts it: the process that only hands out the tests needs none.
+    server = DocumentDBServer(Path(data_dir) / "documentdb", starts_later=True)
     os.environ["DATABASE_URL"] = server.url(engine=TEST_DATABASE.removeprefix("documentdb-"))
     # Before there is any client: those made later are all watched.
     monitoring.register(command_log)
