@@ -6,12 +6,13 @@ IntegrityError inside the block, nothing slow inside the block.
 """
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connections, transaction
 
 Result = TypeVar("Result")
 
@@ -71,3 +72,22 @@ def is_transient(error: DatabaseError) -> bool:
     if has_label is not None:
         return bool(has_label("TransientTransactionError"))
     return "database is locked" in str(error)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database could not be asked, or not just now: the same request, sent again, can succeed.
+
+    Not for what a person must mend in the program, such as a table that is missing.
+    """
+    if not isinstance(error, DatabaseError):
+        return False
+    sqlite_code = getattr(error.__cause__, "sqlite_errorcode", None)
+    if sqlite_code is not None:
+        # The low byte is the class of error: locked, cannot open, disk full … and "SQL error", which is the program's.
+        return isinstance(error, OperationalError) and sqlite_code & 0xFF != sqlite3.SQLITE_ERROR
+    return isinstance(error, OperationalError) or is_transient(error)
+
+
+def reason_of(error: BaseException) -> str:
+    """For logs: what the driver said, shortened. It names hosts, and never passwords."""
+    return f"{error} {str(error.__cause__ or '')[:200]}".strip()

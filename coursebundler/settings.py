@@ -168,7 +168,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True
 # Rows, so that ending one ends it everywhere: docs/decisions/0021-sessions.md.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "users.sessions"
 SESSION_SERIALIZER = "users.sessions.UUIDSessionSerializer"
 
 # --- Pages and files ---

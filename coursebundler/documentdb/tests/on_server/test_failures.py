@@ -1,6 +1,5 @@
 """What happens when the server goes away: clear errors, nothing lost, and back as soon as it is back."""
 
-import socket
 import threading
 import time
 from contextlib import closing
@@ -13,56 +12,11 @@ from coursebundler import database_url
 from coursebundler.documentdb.base import DatabaseWrapper
 from coursebundler.documentdb.errors import with_django_errors
 from tests.documentdb_server import DocumentDBServer, free_port
+from tests.proxy import Proxy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PATIENCE = "&tls=false&replicaSet=secantus&serverSelectionTimeoutMS=1500&connectTimeoutMS=1500"
-
-
-class Proxy:
-    """A TCP proxy that can drop every connection and refuse new ones, as a primary that steps down does."""
-
-    def __init__(self, port: int) -> None:
-        self.target, self.is_up, self.pairs = port, True, []
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self) -> None:
-        while True:
-            try:
-                client, _ = self.server.accept()
-            except OSError:
-                return
-            if not self.is_up:
-                client.close()
-                continue
-            upstream = socket.create_connection(("127.0.0.1", self.target))
-            self.pairs += [client, upstream]
-            for source, sink in ((client, upstream), (upstream, client)):
-                threading.Thread(target=self.copy, args=(source, sink), daemon=True).start()
-
-    def copy(self, source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            end.close()
-
-    def drop(self) -> None:
-        self.is_up = False
-        for end in self.pairs:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-        self.pairs = []
-
-    def close(self) -> None:
-        self.server.close()
-        self.drop()
 
 
 @pytest.fixture
