@@ -13,8 +13,10 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connections, transaction
+from django.db.models import QuerySet
 
 Result = TypeVar("Result")
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
 ATTEMPTS = 6
 FIRST_PAUSE_SECONDS = 0.02
@@ -64,6 +66,17 @@ def pause_seconds(attempt: int) -> float:
     """Longer each time and never the same for two, so that those in each other's way meet only once."""
     longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)
     return random.uniform(longest / 2, longest)  # noqa: S311  nothing secret
+
+
+def allow_lag(rows: Rows) -> Rows:
+    """The same rows, which with DATABASE_LISTINGS_FROM_SECONDARIES may come from a secondary, some seconds old.
+
+    For lists of what anybody may see, and for nothing that is kept longer than the answer. Never for access, orders,
+    progress, or rows that are changed afterwards. In a transaction they come from the primary all the same.
+    """
+    rows = rows.all()
+    rows.query.may_lag = True  # type: ignore[attr-defined]  # clones of the query keep it; the compiler looks at it
+    return rows
 
 
 def is_transient(error: DatabaseError) -> bool:

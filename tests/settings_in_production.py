@@ -1,4 +1,4 @@
-"""The settings of a laptop, but without DEBUG: errors show the pages that visitors see. For sites in other processes."""
+"""The settings of a laptop, but without DEBUG, for sites that run in other processes: errors look as to visitors."""
 
 from coursebundler.settings import *  # noqa: F403
 

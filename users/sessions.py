@@ -24,6 +24,7 @@ class SessionStore(db.SessionStore):
         try:
             super().save(must_create=must_create)
         except UpdateError as error:
-            if error.__context__ and is_unavailable(error.__context__):
-                raise error.__context__
+            cause = error.__context__
+            if cause and is_unavailable(cause):
+                raise cause from cause.__cause__
             raise
