@@ -46,9 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def course_list(request: HttpRequest) -> HttpResponse:
     """The catalogue. What is searched, chosen and sorted by is in the URL; anything unknown there is a 404."""
     asked = {name: request.GET.get(name, default) for name, default in ASKED.items()}
-    context = find_courses(
-        asked["q"], asked["category"], asked["sort"], asked["page"], may_lag=not is_kept(request)
-    )
+    context = find_courses(asked["q"], asked["category"], asked["sort"], asked["page"], may_lag=not is_kept(request))
     context |= {"sorts": SORT_LABELS, "saved_ids": saved_ids(request, context["page"])}
     wants_piece = request.htmx and (request.htmx.target or "").endswith("results")
     return render(request, "courses/_results.html" if wants_piece else "courses/course_list.html", context)
@@ -92,7 +90,8 @@ def published_courses(*, may_lag: bool) -> CourseQuerySet:
 def find_courses(query: str, category: str, sort: str, page: str, *, may_lag: bool = False) -> dict[str, Any]:
     """One page of the published courses that match, with the categories and the total of all that match.
 
-    `may_lag` lets a secondary answer, if the settings do (coursebundler.db.allow_lag). Three queries, with search words or without. Raises Http404 for an unknown order and for a page that is not there.
+    `may_lag` lets a secondary answer, if the settings do (coursebundler.db.allow_lag). Three queries, with search words or
+    without. Raises Http404 for an unknown order and for a page that is not there.
     """
     if sort not in SORTS:
         raise Http404("There is no such order of courses.")

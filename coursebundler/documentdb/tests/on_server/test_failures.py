@@ -2,15 +2,18 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 from django.db import DatabaseError, OperationalError
 from django.db.utils import ConnectionHandler
+from pymongo.errors import OperationFailure
 
 from coursebundler import database_url
+from coursebundler.documentdb import cache
 from coursebundler.documentdb.base import DatabaseWrapper
-from coursebundler.documentdb.errors import with_django_errors
+from coursebundler.documentdb.errors import as_django_error, with_django_errors
 from tests.documentdb_server import DocumentDBServer, free_port
 from tests.proxy import Proxy
 
@@ -64,6 +67,36 @@ def test_a_refused_connection_is_an_operational_error_within_two_seconds(connect
     with pytest.raises(OperationalError, match="does not answer"):
         with_django_errors(insert)(connection, "a")
     assert time.monotonic() - start < 2.5
+
+
+def test_only_one_of_many_waits_for_a_server_that_is_away(connect):
+    """Each would hold a thread of the site for as long as it waits."""
+    connection = connect(free_port())
+    assert ask(connection) > 1, "the first finds out"
+    time.sleep(0.1)
+    with ThreadPoolExecutor(8) as pool:
+        waits = sorted(pool.map(lambda number: ask(connection), range(8)))
+    assert waits[5] < 0.5
+    assert waits[7] > 1, "somebody has to look whether it is back"
+
+
+def ask(connection) -> float:
+    """How long it took until it failed."""
+    start = time.monotonic()
+    with pytest.raises(OperationalError, match="does not answer"):
+        with_django_errors(insert)(connection, "a")
+    return time.monotonic() - start
+
+
+def test_the_cache_says_it_in_djangos_words(connect, monkeypatch):
+    monkeypatch.setattr(cache, "connections", {"default": connect(free_port())})
+    with pytest.raises(OperationalError, match="does not answer"):
+        cache.CollectionCache("cache", {}).add("key", 1)
+
+
+def test_a_refused_password_is_no_fault_of_the_program():
+    error = OperationFailure("Authentication failed.", 18)
+    assert isinstance(as_django_error(error), OperationalError)
 
 
 @pytest.mark.slow
