@@ -84,7 +84,7 @@ class DatabaseWrapper(TransactionMixin, base.DatabaseWrapper):
 
     def get_collection(self, name: str, **kwargs: Any) -> Any:
         collection = Collection(self.database, name, **kwargs)
-        self.connection.refuse_while_away()
+        self.database.client.refuse_while_away()
         return OperationDebugWrapper(self, collection) if self.queries_logged else collection
 
 

@@ -90,8 +90,8 @@ def published_courses(*, may_lag: bool) -> CourseQuerySet:
 def find_courses(query: str, category: str, sort: str, page: str, *, may_lag: bool = False) -> dict[str, Any]:
     """One page of the published courses that match, with the categories and the total of all that match.
 
-    `may_lag` lets a secondary answer, if the settings do (coursebundler.db.allow_lag). Three queries, with search words or
-    without. Raises Http404 for an unknown order and for a page that is not there.
+    Three queries, with search words or without. Raises Http404 for an unknown order and for a page that is not there.
+    `may_lag` lets a secondary answer, if the settings do (coursebundler.db.allow_lag).
     """
     if sort not in SORTS:
         raise Http404("There is no such order of courses.")
