@@ -21,6 +21,8 @@ LEVEL_OF_MONGODB = "8.0.2"
 # Health checks have two seconds in all.
 SERVER_SELECTION_MILLISECONDS = 1500
 CONNECT_MILLISECONDS = 2000
+# A host that dies without a word is noticed by its silence: after this and CONNECT_MILLISECONDS what waits for it fails.
+HEARTBEAT_MILLISECONDS = 3000
 LOCAL_CACHE = "django.core.cache.backends.locmem.LocMemCache"
 EXAMPLE = "documentdb://user:password@host:27017/name?engine=8.0.2"
 
@@ -131,6 +133,7 @@ def _documentdb(scheme: str, url: str, threads: int, secret_arn: str) -> dict[st
         defaults = {"retryWrites": True} if engine is None else {"retryWrites": engine == "8.0.2"}
     defaults |= {
         "connectTimeoutMS": CONNECT_MILLISECONDS,
+        "heartbeatFrequencyMS": HEARTBEAT_MILLISECONDS,
         "serverSelectionTimeoutMS": SERVER_SELECTION_MILLISECONDS,
         "maxPoolSize": threads + 1,
         "appname": "coursebundler",

@@ -5,10 +5,11 @@ import threading
 
 
 class Proxy:
-    """Can reset every connection and refuse new ones, as a primary that steps down does."""
+    """Can reset every connection and refuse new ones, as a primary that steps down does, or fall silent, as one that
+    dies."""
 
     def __init__(self, port: int) -> None:
-        self.target, self.is_up = port, True
+        self.target, self.is_up, self.is_silent = port, True, False
         self.pairs: list[tuple[socket.socket, socket.socket]] = []
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
@@ -35,7 +36,8 @@ class Proxy:
     def copy(self, source: socket.socket, sink: socket.socket) -> None:
         try:
             while data := source.recv(65536):
-                sink.sendall(data)
+                if not self.is_silent:
+                    sink.sendall(data)
         except OSError:
             pass
         for end in (source, sink):

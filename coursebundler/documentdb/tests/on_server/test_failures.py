@@ -149,6 +149,21 @@ def test_a_killed_server_leaves_no_half_of_a_transaction(connect, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_server_that_falls_silent_is_given_up(connect, tmp_path):
+    """Its machine died: no reset ever comes, and what waits for an answer must not wait for minutes."""
+    server = DocumentDBServer(tmp_path)
+    with closing(Proxy(server.port)) as proxy:
+        connection = connect(proxy.port, PATIENCE + "&directConnection=true")
+        insert(connection, "before")
+        time.sleep(1)  # Its monitor is at work.
+        proxy.is_silent = True
+        assert ask(connection) < 9
+        proxy.is_silent = False
+        assert eventually(lambda: insert(connection, "after"), 10) < 5
+    server.stop()
+
+
+@pytest.mark.slow
 def test_it_is_back_soon_after_the_server_is(connect, tmp_path):
     """Every connection reset and refused for a while, as in a failover: errors meanwhile, no write lost or doubled."""
     server = DocumentDBServer(tmp_path, "--sync-on-commit")
