@@ -113,6 +113,8 @@ DATABASES = database_url.databases(
     threads=env.int("WEB_THREADS", default=4),
     # Where in AWS Secrets Manager its user and password are, if they are not in the URL (docs/database.md).
     secret_arn=env.str("DATABASE_SECRET_ARN", default="").strip(),
+    # Whether the catalogue's lists may come from DocumentDB's secondaries, some seconds old.
+    listings_from_secondaries=env.bool("DATABASE_LISTINGS_FROM_SECONDARIES", default=False),
 )
 DEFAULT_AUTO_FIELD = "coursebundler.fields.UUIDAutoField"
 ALLAUTH_DEFAULT_AUTO_FIELD = DEFAULT_AUTO_FIELD
@@ -168,7 +170,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True
 # Rows, so that ending one ends it everywhere: docs/decisions/0021-sessions.md.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "users.sessions"
 SESSION_SERIALIZER = "users.sessions.UUIDSessionSerializer"
 
 # --- Pages and files ---

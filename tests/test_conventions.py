@@ -130,6 +130,17 @@ def test_transactions_go_through_coursebundler_db():
     complain(found, "django.db.transaction does nothing on DocumentDB. Use coursebundler.db.atomic and on_commit:")
 
 
+def test_only_the_catalogue_may_lag():
+    found = [
+        f"{name_of(path)}:{line} imports {imported}"
+        for path in app_code()
+        if name_of(path) != "courses/views/catalogue.py"
+        for line, imported in imports(path)
+        if comes_from(imported, "coursebundler.db.allow_lag")
+    ]
+    complain(found, "A secondary may not know yet what was bought, revoked or watched. Read from the primary:")
+
+
 def test_no_signals_and_no_grab_bags():
     hidden = [
         f"{name_of(path)}:{line} imports {imported}"

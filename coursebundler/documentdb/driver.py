@@ -4,11 +4,13 @@ Whoever gets hold of the connection gets these: the ORM, migrations, the cache, 
 for a raw collection. What is not overridden here sends nothing of its own, or goes through what is.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
+from django.db import OperationalError
 from pymongo import collection, database
 from pymongo.operations import DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
@@ -19,6 +21,8 @@ from coursebundler.documentdb.rewrite.shape import fill
 from coursebundler.documentdb.updates import names_one_row, per_row_updates, update_document, update_statements
 
 Document = dict[str, Any]
+# While the database is away, one thread of a process looks for it again this often.
+TRY_EVERY_SECONDS = 1
 
 # Untyped on purpose: pymongo's overloads describe what it returns, and these take and return ours.
 PlainClient: Any = pymongo.MongoClient
@@ -31,7 +35,24 @@ class Client(PlainClient):
 
     def __init__(self, *args: Any, planner: Planner, **kwargs: Any) -> None:
         self.planner = planner
+        self.away_since: float | None = None
+        self.tried_at = 0.0
         super().__init__(*args, **kwargs)
+
+    def refuse_while_away(self) -> None:
+        """Raise OperationalError if there has been no primary for longer than a command would wait for one.
+
+        Otherwise every request would hold a thread for that long, and a health check behind them would time out.
+        """
+        if self.topology_description.has_writable_server():
+            self.away_since = None
+            return
+        now = time.monotonic()
+        self.away_since = self.away_since or now
+        is_long_away = now - self.away_since > self.options.server_selection_timeout
+        if is_long_away and now - self.tried_at < TRY_EVERY_SECONDS:
+            raise OperationalError("The database does not answer.")
+        self.tried_at = now
 
     def __getitem__(self, name: str) -> "Database":
         return Database(self, name)
