@@ -76,10 +76,9 @@ def subscribe_to(request: UserRequest, slug: str) -> HttpResponse:
     """GET shows what will be charged and when. POST leads to the gateway; safe to repeat. 409 with the reason if the
     person cannot have it, or if the price is not the one they saw."""
     plan = get_object_or_404(Plan, slug=slug, is_offered=True)
-    if reason := subscribing.refusal(request.user):
-        return _refused(request, plan, reason)
     if request.method != "POST":
-        return _terms(request, plan)
+        reason = subscribing.refusal(request.user)
+        return _refused(request, plan, reason) if reason else _terms(request, plan)
     if request.POST.get("price_paise") != str(plan.price_paise):
         return _terms(request, plan, has_new_price=True)
     try:
@@ -259,7 +258,8 @@ def _context(subscription: Subscription) -> dict[str, Any]:
 
 
 def _may_ask(subscription: Subscription, *, every_seconds: int) -> bool:
-    return cache.add(f"gateway-asked:{subscription.pk}", 1, every_seconds)
+    """The button and the page have their own patience."""
+    return cache.add(f"gateway-asked:{subscription.pk}:{every_seconds}", 1, every_seconds)
 
 
 def _sync_while_waiting(subscription: Subscription) -> None:
