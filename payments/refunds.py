@@ -101,6 +101,15 @@ def is_stray(payment: Payment) -> bool:
     return payment.entry == Payment.Entry.CAPTURED and payment != paid_by
 
 
+def stray_payments(order: Order) -> list[Payment]:
+    """Those that somebody has to give back, and nobody has begun to."""
+    entries = [Payment.Entry.CAPTURED, Payment.Entry.MISMATCH]
+    paid = order.payments.filter(entry__in=entries).select_related("order")
+    strays = [payment for payment in paid if is_stray(payment)]
+    going_back = order.refunds.filter(whole_payment_key__isnull=False).values_list("whole_payment_key", flat=True)
+    return [payment for payment in strays if payment.gateway_payment_id not in set(going_back)]
+
+
 def _chosen(order: Order, lines: Iterable[OrderLine], *, is_own: bool) -> list[Share]:
     wanted, shares = {line.pk for line in lines}, calculate(order)
     chosen = [share for share in shares if share.line.pk in wanted]
@@ -513,9 +522,20 @@ def lines_worth(payment: Payment, amount_paise: int) -> list[OrderLine] | None:
     return exact if len(exact) == 1 else None
 
 
+def needs_lines(refund: Refund) -> bool:
+    """Whether money went back for we do not know what."""
+    return bool(refund.flag) and refund.status == Refund.Status.PROCESSED and not refund.lines.exists()
+
+
+def take_flag_down(refund: Refund, actor: User, reason: str) -> None:
+    """A person has seen to it, and says how."""
+    OrderEvent.note(refund.order, f"refund_seen:{uuid.uuid4()}", f"Seen to: “{refund.flag}” {reason}", actor)
+    refund.raise_flag("")
+
+
 def assign_lines(refund: Refund, lines: list[OrderLine], actor: User) -> None:
     """A person says which lines a refund from the dashboard was for; none is an answer, too. Raises RefundRefused."""
-    if not refund.flag or refund.status != Refund.Status.PROCESSED or refund.lines.exists():
+    if not needs_lines(refund):
         raise RefundRefused("This refund needs no lines.")
     if sum(line.amount_paise for line in lines) > refund.amount_paise:
         raise RefundRefused(f"These lines are worth more than {rupees(refund.amount_paise)}.")

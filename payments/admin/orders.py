@@ -17,10 +17,28 @@ from coursebundler.logs import log_event
 from courses.admin import NEWEST_FIRST
 from payments.admin.base import LookOnlyMixin, RupeesMixin
 from payments.confirmation import confirm_order
-from payments.models import Order, OrderLine, Payment
+from payments.models import Dispute, Order, OrderLine, Payment, Refund
 from payments.razorpay import GatewayError
+from payments.refunds import confirm_refunds, stray_payments
+from payments.timeline import timeline
 
 logger = logging.getLogger(__name__)
+
+
+class MoneyBackFilter(admin.SimpleListFilter):
+    title, parameter_name = "money back", "money_back"
+    SOURCES = {
+        "refund": ("With a refund", Refund),
+        "dispute": ("With a dispute", Dispute),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(key, label) for key, (label, _) in self.SOURCES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        if self.value() not in self.SOURCES:
+            return queryset
+        return queryset.filter(pk__in=self.SOURCES[self.value()][1].objects.order_by().values("order_id"))
 
 
 class OrderLineInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
@@ -33,6 +51,20 @@ class PaymentInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
     model = Payment
     fields = ["created_at", "entry", "amount", "currency", "method", "gateway_payment_id", "reason"]
     readonly_fields = ["created_at", "amount"]
+
+
+class RefundInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
+    model = Refund
+    fields = ["created_at", "amount", "status", "reason", "requested_by", "approved_by", "flag"]
+    readonly_fields = ["created_at", "amount"]
+    show_change_link = True
+
+
+class DisputeInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
+    model = Dispute
+    fields = ["created_at", "amount", "status", "phase", "reason", "respond_by", "flag"]
+    readonly_fields = ["created_at", "amount"]
+    show_change_link = True
 
 
 class OrderResource(resources.ModelResource):
@@ -59,7 +91,7 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
     resource_classes = [OrderResource]
     ordering = NEWEST_FIRST
     list_display = ["number", "user", "status", "amount", "created_at", "paid_at"]
-    list_filter = ["status", "created_at", "paid_at"]
+    list_filter = ["status", MoneyBackFilter, "created_at", "paid_at"]
     list_select_related = ["user"]
     list_per_page = 50
     search_fields = ["number", "user__email", "gateway_order_id"]
@@ -79,7 +111,7 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
         "receipt_sent_at",
     ]
     readonly_fields = ["number", "id", "amount", "created_at"]
-    inlines = [OrderLineInline, PaymentInline]
+    inlines = [OrderLineInline, PaymentInline, RefundInline, DisputeInline]
     actions = ["check_selected"]
     change_form_template = "payments/admin/order_change_form.html"
 
@@ -101,6 +133,13 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
         )
         return [check, *super().get_urls()]
 
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """With its timeline, and with the payments that somebody has to give back."""
+        order = self.get_object(request, object_id)
+        context = {"timeline": timeline(order), "strays": stray_payments(order)} if order else {}
+        response: HttpResponse = super().change_view(request, object_id, *args, **kwargs, extra_context=context)
+        return response
+
     @admin.action(description="Check with Razorpay", permissions=["view"])
     def check_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
         for order in orders[:50]:
@@ -114,9 +153,10 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
         return redirect("admin:payments_order_change", order.pk)
 
     def _check(self, request: HttpRequest, order: Order) -> None:
-        """Ask Razorpay and apply what it says: the fourth way to `mark_paid`."""
+        """Ask Razorpay and apply what it says: the fourth way to `mark_paid`, and the same for its refunds."""
         try:
             outcome = confirm_order(order)
+            confirm_refunds(order)
         except GatewayError as error:
             logger.warning("Order %s could not be checked: %s", order.pk, error)
             self.message_user(request, f"{order}: Razorpay did not answer. The log says more.", messages.ERROR)
