@@ -1,7 +1,6 @@
 """What the gateway told us: payments and webhook events, to look at, to search, to export."""
 
 from django.contrib import admin
-
 from import_export import fields, resources
 
 from coursebundler.exports import ExportMixin
