@@ -13,7 +13,7 @@ from django.utils import timezone
 from coursebundler.db import on_commit, run_in_transaction
 from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
-from payments import additions, emails, entitlements, invoices, razorpay
+from payments import additions, emails, entitlements, invoices, razorpay, seats
 from payments.leases import send_once
 from payments.models import Order, OrderEvent, Payment
 from payments.models.orders import first_check_at
@@ -123,6 +123,7 @@ def _complete(order: Order, key: str, text: str) -> None:
     on_commit(lambda: additions.try_to_give_additions(order))
     on_commit(lambda: invoices.try_to_issue(order))
     on_commit(lambda: send_receipt_once(order))
+    on_commit(lambda: seats.send_invitations(order))
 
 
 def _is_what_was_asked(order: Order, payment: GatewayPayment) -> bool:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from payments.models import Order, Refund, Subscription
+from payments.models import Order, Refund, Seat, Subscription
 
 
 def send_receipt(order: Order) -> None:
@@ -49,6 +49,17 @@ def send_subscription_cancelled(subscription: Subscription) -> None:
     """Tell the subscriber that nothing is charged any more. Raises what the mail server raises."""
     context = {"is_paid_now": subscription.is_paid_now}
     _send_about(subscription, "Your subscription is cancelled", "subscription_cancelled", context)
+
+
+def send_seat(seat: Seat) -> None:
+    """Give somebody the link of a gift or of a team seat. Raises what the mail server raises."""
+    context = {"seat": seat, "order": seat.order, "lines": seat.lines.all(), "site_url": settings.SITE_URL}
+    what = "has a gift for you" if seat.is_gift else "has a seat for you"
+    message = EmailMultiAlternatives(
+        subject=f"{seat.giver} {what}", body=render_to_string("payments/email/seat.txt", context), to=[seat.email]
+    )
+    message.attach_alternative(render_to_string("payments/email/seat.html", context), "text/html")
+    message.send()
 
 
 def _send_about(subscription: Subscription, subject: str, template: str, context: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ def _make_seats(order: Order) -> None:
 def give_seat(seat: Seat) -> None:
     """What a claimed seat opens, to whoever claimed it. Safe to call any number of times."""
     source = Grant.Source.GIFT if seat.is_gift else Grant.Source.SEAT
-    text = f"{'a gift' if seat.is_gift else 'a team seat'} from {seat.order.user.name or 'somebody'}"
+    text = f"{'a gift' if seat.is_gift else 'a team seat'} from {seat.giver}"
     for line in seat.lines.select_related("course"):
         Grant.objects.give(seat.claimed_by, line.course, source, line.pk, source_text=text[:160])
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from coursebundler.logs import log_event
-from payments import additions, disputes, entitlements, invoices, razorpay, refunds, subscriptions
+from payments import additions, disputes, entitlements, invoices, razorpay, refunds, seats, subscriptions
 from payments.confirmation import Outcome, apply_payment, confirm_order, send_receipt_once
 from payments.models import Bundle, BundleEdition, Order, OrderEvent, Payment, WebhookEvent
 from payments.models.orders import RECONCILED_AFTER
@@ -161,7 +161,9 @@ def _complete(order: Order) -> bool:
         entitlements.give(order)
     additions.give_additions(order)
     has_sent = send_receipt_once(order)
-    Order.objects.filter(pk=order.pk, receipt_sent_at__isnull=False).update(check_at=None)
+    has_invited = seats.send_invitations(order)
+    if has_invited:
+        Order.objects.filter(pk=order.pk, receipt_sent_at__isnull=False).update(check_at=None)
     return bool(missing) or has_sent
 
 

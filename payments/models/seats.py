@@ -59,14 +59,24 @@ class Seat(UUIDModel):
         return f"Seat {self.number} of {self.order}"
 
     @property
+    def is_open(self) -> bool:
+        """The same as SeatQuerySet.open, for a row that is already here."""
+        return self.claimed_by_id is None and self.closed_at is None
+
+    @property
     def is_gift(self) -> bool:
         """One seat that was bought for one address; else it belongs to a team."""
         return bool(self.order.recipient_email)
+
+    @property
+    def giver(self) -> str:
+        """Who is behind it, for whoever gets it; never the address."""
+        return self.order.user.name or "Somebody"
 
     @property
     def lines(self) -> "models.QuerySet[OrderLine]":
         return self.order.lines.filter(seat_number=self.number)
 
     @property
-    def claim_url(self) -> str:
-        return f"{settings.SITE_URL}{reverse('payments:seat_claim', args=[self.token])}"
+    def link(self) -> str:
+        return f"{settings.SITE_URL}{reverse('payments:seat_link', args=[self.token])}"
