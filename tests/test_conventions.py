@@ -41,6 +41,7 @@ PUBLIC_PAGES = {
     "account_reset_password_from_key_done": "people who forgot their password",
     "payments:bundle_list": "visitors",
     "payments:bundle_detail": "visitors",
+    "payments:seat_link": "whoever got a gift or a seat; the secret goes into the session, and the login comes next",
     "payments:callback": "the gateway's page sends the browser here; its signature decides",
     "payments:refund_policy": "visitors",
     "payments:subscribe": "visitors",
