@@ -149,10 +149,10 @@ def _flag(dispute: Dispute, text: str) -> None:
 
 # --- For the reconciler ---
 def sweep(begins_at: datetime, ends_at: datetime) -> Iterable[GatewayDispute]:
-    """The gateway's disputes opened in this time that stand otherwise in our books: webhooks may have been lost."""
+    """The gateway's disputes of our payments, opened in this time, that do not stand so in our books."""
     for told in razorpay_refunds.fetch_disputes_between(begins_at, ends_at):
         known = Dispute.objects.filter(gateway_dispute_id=told.id).values_list("status", flat=True).first()
-        if known != told.status:
+        if known != told.status and Payment.objects.filter(gateway_payment_id=told.payment_id).exists():
             yield told
 
 

@@ -590,10 +590,11 @@ def _heal_or_log(refund: Refund) -> bool:
 
 
 def sweep(begins_at: datetime, ends_at: datetime) -> Iterable[GatewayRefund]:
-    """The gateway's refunds in this time that our books do not show as they stand: webhooks may have been lost."""
+    """The gateway's refunds of our payments in this time that do not stand so in our books: webhooks may be lost."""
     for told in razorpay_refunds.fetch_refunds_between(begins_at, ends_at):
         known = Refund.objects.filter(gateway_refund_id=told.id).values_list("status", flat=True).first()
-        if known != {"processed": "processed", "failed": "failed"}.get(told.status, "sent"):
+        stands = {"processed": "processed", "failed": "failed"}.get(told.status, "sent")
+        if known != stands and Payment.objects.filter(gateway_payment_id=told.payment_id).exists():
             yield told
 
 
