@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db import IntegrityError
 from django.utils import timezone
 
+from coursebundler.db import run_in_transaction
 from courses.models import Grant
 from payments.models import Bundle, BundleEdition, EditionCourse, Order, OrderLine
 
@@ -64,7 +66,7 @@ def _pages(orders: Any) -> Iterable[list[Order]]:
 
 
 def _give_to(orders: list[Order]) -> int:
-    """The missing grants of these orders: six queries, and some for each grant that is missing."""
+    """The missing grants of these orders: seven queries."""
     pinned = BundleEdition.objects.filter(additions_included=True).in_bulk(
         {order.bundle_edition_id for order in orders if not order.seat_count}
     )
@@ -73,25 +75,28 @@ def _give_to(orders: list[Order]) -> int:
     grants = Grant.objects.filter(source_kind=Grant.Source.BUNDLE_EDITION, source_id__in=[order.pk for order in orders])
     given = set(grants.order_by().values_list("source_id", "course_id"))
     missing = [
-        (order, course_id)
+        Grant(
+            user_id=order.user_id,
+            course_id=course_id,
+            source_kind=Grant.Source.BUNDLE_EDITION,
+            source_id=order.pk,
+        )
         for order in orders
         if order.pk in standing and order.bundle_edition_id in pinned
         for course_id in added[order.bundle_edition_id]
         if (order.pk, course_id) not in given
     ]
-    for order, course_id in missing:
-        Grant.objects.get_or_create(
-            user_id=order.user_id,
-            course_id=course_id,
-            source_kind=Grant.Source.BUNDLE_EDITION,
-            source_id=order.pk,
-            defaults={"source_text": f"an addition to {_words(pinned[order.bundle_edition_id], order)}"},
-        )
+    _store(missing)
     return len(missing)
 
 
-def _words(edition: BundleEdition, order: Order) -> str:
-    return f"the bundle “{edition.bundle}”, order {order.number}"
+def _store(grants: list[Grant]) -> None:
+    """At once; one by one if somebody else stores some of them at this moment."""
+    try:
+        run_in_transaction(lambda: Grant.objects.bulk_create(grants))
+    except IntegrityError:
+        for grant in grants:
+            Grant.objects.give(grant.user, grant.course, grant.source_kind, grant.source_id)
 
 
 def _standing(orders: Any) -> set[UUID]:
