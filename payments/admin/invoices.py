@@ -82,7 +82,7 @@ class TaxDocumentResource(resources.ModelResource):
 class TaxDocumentAdmin(LookOnlyMixin, ExportMixin, admin.ModelAdmin):
     resource_classes = [TaxDocumentResource]
     ordering = ["-issued_at", "-pk"]
-    list_display = ["number", "kind", "issued_at", "buyer_name", "place", "taxable", "tax", "total", "order"]
+    list_display = ["number", "issued_at", "buyer_name", "place_of_supply", "taxable", "tax", "total", "order"]
     list_filter = ["kind", YearFilter, "issued_at", PlaceFilter]
     list_select_related = ["order"]
     list_per_page = 50
@@ -128,7 +128,7 @@ class TaxDocumentAdmin(LookOnlyMixin, ExportMixin, admin.ModelAdmin):
     def buyer_name(self, document: TaxDocument) -> str:
         return document.buyer.get("name", "") or "–"
 
-    @admin.display(description="place of supply", ordering="place_of_supply")
+    @admin.display(description="place of supply")
     def place(self, document: TaxDocument) -> str:
         return f"{document.place_of_supply} {document.place_name}"
 

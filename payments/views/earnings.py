@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -23,6 +24,7 @@ def earnings(request: UserRequest) -> HttpResponse:
     months = ledger.months(request.user.pk)
     best = max((month["earned_paise"] for month in months), default=0)
     for month in months:
+        month["name"] = _name(month["month"])
         month["bar"] = max(month["earned_paise"], 0) * 100 // best if best > 0 else 0
     total_paise = sum(month["earned_paise"] for month in months)
     return render(request, "payments/earnings.html", {"months": months, "total_paise": total_paise})
@@ -36,7 +38,8 @@ def earning_month(request: UserRequest, month: str) -> HttpResponse:
     if not sums["count"]:
         raise Http404("Nothing was earned in this month.")
     page = page_of(rows, request.GET.get("page", "1"), sums["count"])
-    return render(request, "payments/earning_month.html", {"month": month, "page": page, "sums": sums})
+    context = {"month": month, "month_name": _name(month), "page": page, "sums": sums}
+    return render(request, "payments/earning_month.html", context)
 
 
 @require_safe
@@ -53,7 +56,12 @@ def _csv_rows(rows: Iterator[Earning]) -> Iterator[list[str]]:
         yield [f"{document.issued_on:%Y-%m-%d}", document.number, row.title, *amounts]
 
 
+def _name(month: str) -> str:
+    """2026-11 → Nov 2026"""
+    return f"{date.fromisoformat(f'{month}-01'):%b %Y}"
+
+
 def _checked(month: str) -> str:
-    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", month, re.ASCII):
+    if not re.fullmatch(r"20[0-9]{2}-(0[1-9]|1[0-2])", month, re.ASCII):
         raise Http404("Not a month.")
     return month
