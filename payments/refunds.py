@@ -59,6 +59,7 @@ def request_refund(order: Order, lines: Iterable[OrderLine], reason: str, actor:
     For the buyer the policy decides, for staff only what is possible at all. Raises RefundRefused; then nothing has
     changed. Not for use inside a transaction.
     """
+    claimed = _claimed(order)  # before the rules look: whoever comes after this loses, or this does
     shares = _chosen(order, lines, is_own=actor.pk == order.user_id)
     amount_paise = sum(share.amount_paise for share in shares)
     payment = main_payment(order)
@@ -72,7 +73,7 @@ def request_refund(order: Order, lines: Iterable[OrderLine], reason: str, actor:
         requested_by=actor,
         is_beyond_policy=any(share.beyond_policy for share in shares),
     )
-    return _store(refund, [share.line for share in shares])
+    return _store(refund, [share.line for share in shares], claimed)
 
 
 def request_payment_refund(payment: Payment, reason: str, actor: User) -> Refund:
@@ -90,7 +91,7 @@ def request_payment_refund(payment: Payment, reason: str, actor: User) -> Refund
         reason=reason[:200],
         requested_by=actor,
     )
-    return _store(refund, [])
+    return _store(refund, [], set())
 
 
 def is_stray(payment: Payment) -> bool:
@@ -132,15 +133,16 @@ def _require_whole_seats(order: Order, shares: list[Share], wanted: set[uuid.UUI
             raise RefundRefused(f"Seat {number} goes back as a whole: choose all its lines.")
 
 
-def _store(refund: Refund, lines: list[OrderLine]) -> Refund:
-    """Write it, unless somebody else was faster: a line, or a stray payment, goes back once."""
+def _store(refund: Refund, lines: list[OrderLine], claimed: set[int]) -> Refund:
+    """Write it, unless somebody else was faster: a line, or a stray payment, goes back once; and a seat that was not
+    `claimed` when the rules were asked must not have been since."""
 
     def write() -> None:
         needs_second = needs_approval(refund.order, refund.amount_paise)
         refund.status = Refund.Status.WAITING if needs_second else Refund.Status.APPROVED
         refund.save(force_insert=True)
         _take(refund, lines)
-        if _close_seats(refund.order, lines) < len({line.seat_number for line in lines} - _claimed(refund.order)):
+        if _close_seats(refund.order, lines) < len({line.seat_number for line in lines} - claimed):
             raise RefundRefused("A seat has just been claimed. Please look again.")
         waits = ", and waits for approval" if needs_second else ""
         text = f"Refund of {rupees(refund.amount_paise)} asked for{waits}: {_titles(lines)}. {refund.reason}"

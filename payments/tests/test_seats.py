@@ -2,10 +2,13 @@
 
 import logging
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -311,3 +314,53 @@ def test_a_refund_that_is_faster_leaves_nothing_to_claim(gift, bob):
     with pytest.raises(seats.SeatTaken):
         seats.claim(gift, bob)
     assert not Grant.objects.exists()
+
+
+def at_once(*actions) -> list[str]:
+    """Each in a thread with a connection of its own; what each came to."""
+    barrier = threading.Barrier(len(actions))
+
+    def run(action) -> str:
+        barrier.wait()
+        try:
+            action()
+        except (seats.SeatTaken, refunds.RefundRefused) as error:
+            return type(error).__name__
+        finally:
+            connection.close()
+        return "done"
+
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return list(pool.map(run, actions))
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_and_a_refund_at_once_have_one_winner(buy, alice, bob):
+    order = buy("seats", count=8)
+    lines = {line.seat_number: line for line in order.lines.all()}
+    winners = []
+    for seat in list(order.seats.select_related("order__user")):
+        outcome = at_once(
+            lambda seat=seat: seats.claim(seat, bob),
+            lambda seat=seat: refunds.request_refund(order, [lines[seat.number]], "", alice),
+        )
+        seat.refresh_from_db()
+        was_claimed = seat.claimed_by_id is not None
+        winners.append(was_claimed)
+        assert outcome == (["done", "RefundRefused"] if was_claimed else ["SeatTaken", "done"])
+        assert was_claimed == (seat.closed_at is None)
+        assert was_claimed == Grant.objects.filter(source_id=lines[seat.number].pk).exists()
+    assert len(winners) == 8
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_open_a_link_at_once_one_has_it(buy, make_user):
+    seat = buy().seats.select_related("order__user").get()
+    crowd = [make_user(f"Person{n}") for n in range(6)]
+    outcome = at_once(*(lambda user=user: seats.claim(Seat.objects.get(pk=seat.pk), user) for user in crowd))
+    assert sorted(outcome) == ["SeatTaken"] * 5 + ["done"]
+    assert Grant.objects.count() == 1
+    seat.refresh_from_db()
+    assert outcome[crowd.index(seat.claimed_by)] == "done"
