@@ -16,7 +16,8 @@ from django.utils import timezone
 from coursebundler.fields import uuid7
 from courses.models import Course, Grant, Lecture, Progress, Saved, SearchToken, Section
 from courses.views.catalogue import SORTS, find_courses
-from payments.models import Order, OrderLine, Payment, WebhookEvent
+from payments import disputes, refunds
+from payments.models import Dispute, Order, OrderEvent, OrderLine, Payment, Refund, RefundLine, WebhookEvent
 from users.models import User
 
 ADMIN_PAGE_SIZE = 100
@@ -96,7 +97,21 @@ def _of_payments() -> Iterator[Listing]:
     yield Listing("an order's payments", lambda: Payment.objects.filter(order=order), "an order's payments")
     payments = Payment.objects.filter(gateway_payment_id="pay_1", entry="captured")
     yield Listing("a payment by the gateway's number", lambda: payments.order_by())
+    yield from _of_money_back(order)
     yield Listing("an event seen before", lambda: WebhookEvent.objects.filter(event_id="event_1").order_by())
+
+
+def _of_money_back(order: Any) -> Iterator[Listing]:
+    lines, refunds_of = "an order's lines", "an order's refunds"
+    yield Listing("an order's refunds", lambda: Refund.objects.filter(order=order), refunds_of)
+    yield Listing("an order's disputes", lambda: Dispute.objects.filter(order=order), "an order's disputes")
+    yield Listing("an order's timeline", lambda: OrderEvent.objects.filter(order=order), "an order's events")
+    yield Listing("lines that go back", lambda: RefundLine.objects.filter(line=some(OrderLine)), lines)
+    yield Listing(
+        "a refund by the gateway's number", lambda: Refund.objects.filter(gateway_refund_id="rfnd_1").order_by()
+    )
+    yield Listing("refunds to settle", refunds.unsettled, "the refunds of some days")
+    yield Listing("disputes to settle", disputes.unsettled, "the disputes that are open")
 
 
 def _of_accounts() -> Iterator[Listing]:

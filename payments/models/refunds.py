@@ -171,6 +171,7 @@ class Dispute(UUIDModel):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["status", "created_at", "id"], name="dispute_status_oldest")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=["open", "under_review", "won", "lost", "closed"]), name="dispute_status_known"
