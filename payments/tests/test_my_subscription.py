@@ -19,6 +19,11 @@ def me(client_of, alice):
     return client_of(alice)
 
 
+def letters() -> list[str]:
+    """The subjects of all but receipts, which go out only where the test's transaction is a real one."""
+    return [letter.subject for letter in mail.outbox if "receipt" not in letter.subject]
+
+
 def status_there(sandbox, subscription) -> str:
     return sandbox.api("GET", f"/v1/subscriptions/{subscription.gateway_subscription_id}").json()["status"]
 
@@ -106,12 +111,11 @@ def test_cancelling_keeps_what_was_paid_for(sandbox, running, me, alice, course)
     running.refresh_from_db()
     assert (running.status, running.ends_with_period) == ("active", True)
     assert explain_access(alice, course).is_allowed
-    [letter] = mail.outbox
-    assert letter.subject == "Your subscription is cancelled"
+    assert letters() == ["Your subscription is cancelled"]
     sandbox.let_days_pass(32)
     sync(running)
     assert (running.status, running.live_key) == ("cancelled", None)
-    assert (Order.objects.count(), len(mail.outbox)) == (1, 1)
+    assert (Order.objects.count(), len(letters())) == (1, 1)
     assert Grant.objects.get().revoked_at is None
 
 
@@ -124,7 +128,7 @@ def test_cancelling_now_ends_everything_now(sandbox, running, me, alice, course)
     assert "You ended your subscription" in access.explanation
     sync(running)
     assert not explain_access(alice, course).is_allowed
-    assert len(mail.outbox) == 1
+    assert letters() == ["Your subscription is cancelled"]
 
 
 @pytest.mark.parametrize("when", ["", "never", "later\0", "now "])
@@ -140,7 +144,7 @@ def test_one_that_waits_to_be_paid_is_cancelled_without_a_question(sandbox, wait
     me.post(f"{PAGE}/cancel")
     waiting.refresh_from_db()
     assert (waiting.status, status_there(sandbox, waiting)) == ("cancelled", "cancelled")
-    assert not mail.outbox
+    assert not letters()
 
 
 @pytest.mark.parametrize("status", ["pending", "paused", "halted"])

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 from django.core import mail
+from django.db import DatabaseError
 from django.utils import timezone
 
 from courses.access import explain_access
@@ -15,6 +16,11 @@ from payments.models import Order, OrderEvent, OrderLine, Payment, Subscription,
 from payments.razorpay import GatewayUnavailable
 from payments.razorpay_subscriptions import GatewaySubscription
 from payments.subscriptions import sync
+
+
+def letters() -> list[mail.EmailMessage]:
+    """All but receipts, which go out only where the test's transaction is a real one."""
+    return [letter for letter in mail.outbox if "receipt" not in letter.subject]
 
 
 def grants_of(subscription) -> list[Grant]:
@@ -50,14 +56,17 @@ def test_a_charge_is_one_order_with_its_period_and_a_grant(
 
 
 def test_it_changes_nothing_when_repeated(running, django_capture_on_commit_callbacks):
+    before = len(mail.outbox)
     with django_capture_on_commit_callbacks(execute=True):
         for _ in range(3):
             sync(running)
     assert (Order.objects.count(), OrderLine.objects.count(), Payment.objects.count()) == (1, 1, 1)
-    assert (Grant.objects.count(), len(mail.outbox)) == (1, 0)
+    assert Grant.objects.count() == 1
+    assert len(mail.outbox) == before
 
 
 def test_a_renewal_is_another_order_for_the_next_period(sandbox, running, django_capture_on_commit_callbacks):
+    before = len(mail.outbox)
     sandbox.let_days_pass(32)
     with django_capture_on_commit_callbacks(execute=True):
         sync(running)
@@ -66,7 +75,7 @@ def test_a_renewal_is_another_order_for_the_next_period(sandbox, running, django
     assert lasts_a_month(second)
     assert Order.objects.paid().count() == 2
     assert len({order.gateway_order_id for order in Order.objects.all()}) == 2
-    assert len(mail.outbox) == 1
+    assert len(mail.outbox) == before + 1
 
 
 def test_many_charges_that_nobody_told_us_of_are_all_found(sandbox, running):
@@ -116,7 +125,7 @@ def test_a_slow_payment_is_booked_when_it_arrives(sandbox, waiting):
 def test_nothing_is_stored_when_the_grant_cannot_be(sandbox, waiting, broken_inserts):
     sandbox.agree(waiting)
     broken_inserts("courses_grant")
-    with pytest.raises(Exception, match=r"broken|validation"):
+    with pytest.raises(DatabaseError):
         sync(waiting)
     assert not Order.objects.exists()
     broken_inserts.repair()
@@ -142,12 +151,12 @@ def test_a_failed_renewal_keeps_everything_open_for_some_days(sandbox, running, 
     grant = Grant.objects.get()
     assert grant.ends_at == paid_until + timedelta(days=3)
     assert "renewal" in grant.note
-    [letter] = mail.outbox
+    [letter] = letters()
     assert letter.to == ["alice@example.org"]
     assert "/my/subscription" in letter.body
     assert f"{grant.ends_at:%-d %B %Y}" in letter.body
     sync(running)
-    assert len(mail.outbox) == 1
+    assert len(letters()) == 1
     assert OrderEvent.objects.filter(key="subscription:pending").count() == 1
 
 
@@ -164,7 +173,7 @@ def test_paying_after_all_goes_on_as_if_nothing_had_been(sandbox, running):
     sandbox.renewals(running, "fail")
     sandbox.let_days_pass(31)
     sync(running)
-    assert [letter.subject for letter in mail.outbox] == ["Your subscription could not be renewed"] * 2
+    assert [letter.subject for letter in letters()] == ["Your subscription could not be renewed"] * 2
 
 
 def test_halted_ends_with_what_was_paid_for(sandbox, running, alice):
@@ -176,10 +185,10 @@ def test_halted_ends_with_what_was_paid_for(sandbox, running, alice):
     sync(running)
     assert running.status == "halted"
     assert Grant.objects.get().ends_at == paid_until
-    assert [letter.subject for letter in mail.outbox][1:] == ["Your subscription has ended"]
-    assert "/subscribe" in mail.outbox[1].body
+    assert [letter.subject for letter in letters()][1:] == ["Your subscription has ended"]
+    assert "/subscribe" in letters()[1].body
     sync(running)
-    assert len(mail.outbox) == 2
+    assert len(letters()) == 2
 
 
 def test_grace_is_not_for_what_was_paid_back(sandbox, running):
@@ -191,7 +200,7 @@ def test_grace_is_not_for_what_was_paid_back(sandbox, running):
     assert not Grant.objects.active().exists()
 
 
-def test_a_mail_that_cannot_be_sent_is_sent_by_the_next_look(sandbox, running, settings, mailoutbox):
+def test_a_mail_that_cannot_be_sent_is_sent_by_the_next_look(sandbox, running, settings):
     sandbox.renewals(running, "fail")
     sandbox.let_days_pass(32)
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -200,23 +209,23 @@ def test_a_mail_that_cannot_be_sent_is_sent_by_the_next_look(sandbox, running, s
     assert (running.status, running.told_status) == ("pending", "")
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     sync(running)
-    assert (running.told_status, len(mailoutbox)) == ("pending", 1)
+    assert (running.told_status, len(letters())) == ("pending", 1)
 
 
-def test_a_mail_that_somebody_is_sending_is_not_sent_twice(sandbox, running, mailoutbox):
+def test_a_mail_that_somebody_is_sending_is_not_sent_twice(sandbox, running):
     Subscription.objects.update(told_claimed_at=timezone.now())
     sandbox.renewals(running, "fail")
     sandbox.let_days_pass(32)
     sync(running)
-    assert not mailoutbox
+    assert not letters()
     Subscription.objects.update(told_claimed_at=timezone.now() - timedelta(minutes=11))
     sync(running)
-    assert len(mailoutbox) == 1
+    assert len(letters()) == 1
 
 
 # --- The order of things ---
 def test_an_answer_that_is_older_changes_nothing(running):
-    later = timezone.now() + timedelta(minutes=1)
+    later = timezone.now().replace(microsecond=0) + timedelta(minutes=1)
     Subscription.objects.update(status="pending", asked_at=later)
     subscriptions._apply(running, GatewaySubscription("sub_1", "active"), later - timedelta(seconds=1))
     running.refresh_from_db()
