@@ -112,7 +112,8 @@ def _book(order: Order, payment: GatewayPayment) -> tuple[bool, bool]:
     """(whether this call made it paid, whether the payment is new to the ledger)."""
     became_paid = _set_paid(order, Order.Status.CREATED, Order.Status.CANCELLED)
     is_new_payment = _record(order, payment, Payment.Entry.CAPTURED)
-    _complete(order, f"paid:{payment.id}", f"Paid {rupees(payment.amount_paise)} by {payment.method or payment.id}.")
+    how = f"by {payment.method}, {payment.id}" if payment.method else payment.id
+    _complete(order, f"paid:{payment.id}", f"Paid {rupees(payment.amount_paise)} ({how}).")
     return became_paid, is_new_payment
 
 

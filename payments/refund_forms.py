@@ -43,7 +43,7 @@ class StaffRefundForm(RefundForm):
 class ReasonForm(forms.Form):
     """A confirmation with its reason."""
 
-    reason = forms.CharField(max_length=150, label="Why")
+    reason = forms.CharField(max_length=150, label="Why", widget=forms.TextInput({"size": 80}))
 
 
 def selected(shares: list[Share], query: Any, *, is_staff: bool = False) -> list[Share]:

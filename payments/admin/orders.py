@@ -49,7 +49,16 @@ class OrderLineInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
 
 class PaymentInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
     model = Payment
-    fields = ["created_at", "entry", "amount", "currency", "method", "gateway_payment_id", "reason"]
+    fields = [
+        "created_at",
+        "entry",
+        "amount",
+        "currency",
+        "method",
+        "gateway_payment_id",
+        "gateway_reference",
+        "reason",
+    ]
     readonly_fields = ["created_at", "amount"]
 
 

@@ -184,6 +184,14 @@ class Order(UUIDModel):
         return "failed" if failed_at else "unpaid"
 
     @property
+    def lines_kept(self) -> list["OrderLine"]:
+        """What has neither been paid back nor been taken back by the bank. Three queries."""
+        refunded = self.refunds.filter(status="processed").order_by().values_list("lines__line", flat=True)
+        lost = self.disputes.order_by().values_list("lines__line", flat=True)
+        gone = {*refunded, *lost}
+        return [line for line in self.lines.select_related("course") if line.pk not in gone]
+
+    @property
     def is_awaited(self) -> bool:
         """Whether the browser came back with a payment lately; UPI may take some minutes to confirm one."""
         return self.returned_at is not None and self.returned_at > timezone.now() - CONFIRMING_FOR

@@ -58,6 +58,8 @@ def test_it_gives_back_what_was_chosen(student, url, order, lines, alice):
         alice,
     )
     assert [grant.source_id for grant in Grant.objects.active()] == [lines[0].pk]
+    assert f"Start {lines[0].title}" in page.text
+    assert f"Start {lines[1].title}" not in page.text, "it is closed"
     again = student.post(url, form)
     assert again.status_code == 409
     assert "Paid back on" in again.text
