@@ -1,17 +1,21 @@
 """manage.py reconcile_payments: what was lost on the way is found, once, and closed when nothing can come any more."""
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from courses.models import Grant
+from payments import reconciliation
 from payments.confirmation import confirm_order
-from payments.models import Order, OrderEvent, Payment, WebhookEvent
+from payments.models import Order, OrderEvent, Payment, TaxDocument, WebhookEvent
 from payments.reconciliation import settle_order
 
 
@@ -215,3 +219,25 @@ def test_it_notices_that_no_webhook_comes(sandbox, order, reconcile, caplog):
     assert silence(reconcile, caplog)
     WebhookEvent.objects.create(event_id="evt_new", kind="order.paid", created_at=now - timedelta(hours=5))
     assert not silence(reconcile, caplog)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_two_at_once_do_everything_once(sandbox, open_order, make_course, alice):
+    for n in range(6):
+        order = open_order(alice, make_course(f"Course {n}"))
+        sandbox.pay(order)
+        make_due(order)
+    barrier = threading.Barrier(2)
+
+    def run(_: int) -> int:
+        barrier.wait()
+        try:
+            return reconciliation.reconcile().failed
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(run, range(2))) == [0, 0]
+    assert (Order.objects.paid().count(), Grant.objects.count(), Payment.objects.count()) == (6, 6, 6)
+    assert (len(mail.outbox), TaxDocument.objects.count()) == (6, 6)

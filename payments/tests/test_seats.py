@@ -292,6 +292,20 @@ def test_a_mail_that_died_on_its_way_is_sent(gift):
     assert Order.objects.get().check_at is None
 
 
+def test_staff_look_seats_up_but_never_their_links(team, client_of, stella, bob):
+    take(client_of(bob), team.seats.get(number=1))
+    staff = client_of(stella)
+    found = staff.get("/admin/payments/seat/", {"q": team.number, "state": "taken"}).content.decode()
+    assert "Bob" in found
+    pages = [
+        found,
+        staff.get(f"/admin/payments/seat/{team.seats.first().pk}/change/").content.decode(),
+        staff.get("/admin/payments/seat/export/").content.decode(),
+    ]
+    assert "bob@example.org" in pages[2]
+    assert not any(seat.token in page for seat in team.seats.all() for page in pages)
+
+
 # --- Giving back ---
 def test_an_unclaimed_gift_goes_back_and_its_link_is_dead(gift, client_of, alice, bob):
     refunds.request_refund(gift.order, list(gift.order.lines.all()), "", alice)
