@@ -26,6 +26,7 @@ class Outcome(StrEnum):
     """What asking the gateway led to; webhook events remember it."""
 
     PAID = "paid"
+    REFUNDED = "refunded"
     MISMATCH = "mismatch"
     PENDING = "pending"
     FAILED = "failed"
@@ -64,7 +65,9 @@ def _apply(order: Order, payment: GatewayPayment) -> Outcome:
     if payment.status == "failed":
         _record(order, payment, Payment.Entry.FAILED)
         return Outcome.FAILED
-    # Authorized money is on its way and Razorpay captures it; refunds are booked by later work.
+    if payment.status == "refunded":  # all of it, and payments/refunds.py books that; it pays for nothing any more
+        return Outcome.REFUNDED
+    # Authorized money is on its way and Razorpay captures it.
     return Outcome.PENDING if payment.status in ("created", "authorized") else Outcome.UNPAID
 
 

@@ -334,9 +334,16 @@ def apply_gateway_refund(told: GatewayRefund) -> str:
     elif told.status == "failed":
         _fail(refund, told)
     else:
-        refund.move(Refund.Status.APPROVED, to=Refund.Status.SENT, gateway_refund_id=told.id, flag="")
-        OrderEvent.note(refund.order, f"refund_sent:{refund.pk}", f"Refund {told.id} is at Razorpay.")
+        _wait(refund, told)
     return told.status
+
+
+def _wait(refund: Refund, told: GatewayRefund) -> None:
+    if refund.move(Refund.Status.APPROVED, to=Refund.Status.SENT, gateway_refund_id=told.id, flag=""):
+        OrderEvent.note(refund.order, f"refund_sent:{refund.pk}", f"Refund {told.id} is at Razorpay.")
+    elif refund.status in (Refund.Status.DECLINED, Refund.Status.FAILED) and not refund.gateway_refund_id:
+        refund.raise_flag(f"Ended here, and Razorpay has it all the same ({told.id}).")
+        logger.error("Refund %s was called off, and the gateway has it; a person must look.", refund.pk)
 
 
 def _find_ours(told: GatewayRefund) -> Refund | None:

@@ -181,6 +181,12 @@ def test_the_timeline_tells_everything_in_order(staff, sandbox, open_order, alic
     assert all(text in response.text for text in ("Too many knots", "Stella", failed))
 
 
+def test_checking_a_refunded_order_says_so(staff, order, lines, stella):
+    refunds.send(refunds.request_refund(order, lines, "", stella))
+    page = staff.post(reverse("admin:payments_order_check", args=[order.pk]), follow=True).text
+    assert "Razorpay says refunded" in page
+
+
 def test_lists_can_be_searched_filtered_and_exported(staff, order, lines, alice):
     refund = refunds.request_refund(order, lines[:1], "Knots", alice)
     refunds.send(refund)

@@ -256,6 +256,31 @@ def test_staff_call_off_what_the_gateway_refuses(sandbox, order, lines, alice, s
     assert Refund.objects.get(pk=again.pk).status == "processed"
 
 
+def test_what_was_called_off_and_is_at_the_gateway_all_the_same_is_flagged(
+    sandbox, order, lines, alice, stella, in_dashboard, caplog
+):
+    """As if a sender had slept between its claim and its call, longer than its claim was good for."""
+    refund = refunds.request_refund(order, lines[:1], "", alice)
+    refunds.give_up(refund, stella, "")
+    sandbox.switch(refund_seconds=60)
+    assert refunds.confirm_refund(in_dashboard(order, 30000, receipt=str(refund.pk))) == "pending"
+    refund.refresh_from_db()
+    assert (refund.status, bool(refund.flag)) == ("failed", True)
+    assert "a person must look" in caplog.text
+
+
+def test_paid_back_although_called_off_it_is_booked_once(order, lines, alice, stella, in_dashboard, caplog):
+    refund = refunds.request_refund(order, lines[:1], "", alice)
+    refunds.give_up(refund, stella, "")
+    again = refunds.request_refund(order, lines[:2], "", stella)
+    refunds.confirm_refund(in_dashboard(order, 30000, receipt=str(refund.pk)))
+    refund.refresh_from_db()
+    assert (refund.status, bool(refund.flag), active(alice)) == ("processed", True, 3)
+    refunds.give_up(again, stella, "")
+    assert Payment.objects.get(entry="refunded").amount_paise == 30000
+    assert "a person must look" in caplog.text
+
+
 def test_a_claimed_refund_is_not_sent_by_another(sandbox, order, lines, alice, stella):
     refund = refunds.request_refund(order, lines[:1], "", alice)
     Refund.objects.filter(pk=refund.pk).update(sending_at=timezone.now())
