@@ -298,12 +298,14 @@ def holdings_of(user: Any, course_ids: Collection[UUID]) -> Holdings:
 def orders_that_credited(lines: Iterable[OrderLine], user: Any) -> dict[UUID, Order]:
     """Which of these lines were counted as paid in a later bundle order that still stands, and in which.
 
-    Refunding such a line as well would pay for the same thing twice: the later order goes back first.
+    Refunding such a line as well would pay for the same thing twice: the later order goes back first. Three queries.
     """
     wanted = {str(line.pk): line.pk for line in lines}
-    credited: dict[UUID, Order] = {}
-    for order in Order.objects.paid().filter(user=user, bundle_edition__isnull=False):
-        used = {line_id for line in order.sum_lines for line_id in line.get("line_ids", ())} & wanted.keys()
-        if used and order.lines.filter(refund_line__isnull=True).exists():
-            credited |= {wanted[line_id]: order for line_id in used}
-    return credited
+    credits = {
+        order: {line_id for line in order.sum_lines for line_id in line.get("line_ids", ())} & wanted.keys()
+        for order in Order.objects.paid().filter(user=user, bundle_edition__isnull=False)
+    }
+    order_of = dict(OrderLine.objects.filter(order__in=list(credits)).order_by().values_list("pk", "order_id"))
+    went_back = set(RefundLine.objects.filter(line__in=list(order_of)).values_list("line_id", flat=True))
+    standing = {order_id for line_id, order_id in order_of.items() if line_id not in went_back}
+    return {wanted[line_id]: order for order, used in credits.items() if order.pk in standing for line_id in used}

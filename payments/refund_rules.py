@@ -15,6 +15,7 @@ from django.utils.formats import date_format
 
 from courses.models import Progress
 from payments.models import Dispute, Order, OrderLine, Payment, Refund, RefundLine, RefundPolicy, Seat
+from payments.pricing import orders_that_credited
 from users.models import User
 
 LIVE_DISPUTES = [Dispute.Status.OPEN, Dispute.Status.UNDER_REVIEW]
@@ -52,18 +53,21 @@ def refundable(order: Order, user: User | None = None) -> list[Refundable]:
 
 
 def calculate(order: Order) -> list[Share]:
-    """Every line of the order, in its order. Six queries at the most, whatever the number of lines."""
+    """Every line of the order, in its order. Nine queries at the most, whatever the number of lines."""
     lines = list(order.lines.select_related("course"))
     everything = why_not_at_all(order)
     taken = lines_taken(lines)
     seats = {seat.number: seat for seat in order.seats.all()} if any(line.seat_number for line in lines) else {}
     policy = policy_of(order)
     done = _lectures_done(order, lines)
+    credited = orders_that_credited(lines, order.user)
     return [
         Share(
             line,
             blocked=everything or _already(taken.get(line.pk)) or _seat_is_missing(line, seats),
-            beyond_policy=_too_late(order, policy) or _used(order, line, seats, done, policy),
+            beyond_policy=_too_late(order, policy)
+            or _counted_elsewhere(credited.get(line.pk))
+            or _used(order, line, seats, done, policy),
         )
         for line in lines
     ]
@@ -125,6 +129,11 @@ def _too_late(order: Order, policy: RefundPolicy) -> str:
     if ended_at >= timezone.now():
         return ""
     return f"The {policy.window_days} days of the refund policy ended on {_day(ended_at)}."
+
+
+def _counted_elsewhere(later: Order | None) -> str:
+    """What was paid for it made a bundle cheaper: with both it would have been paid for by nobody."""
+    return f"It made your order {later.number} cheaper. Give that one back first." if later else ""
 
 
 def _used(order: Order, line: OrderLine, seats: dict[int, Seat], done: dict[object, int], policy: RefundPolicy) -> str:

@@ -8,6 +8,7 @@ from courses.models import Grant
 from payments.confirmation import confirm_order, mark_paid
 from payments.models import Order, OrderLine
 from payments.pricing import orders_that_credited, quote
+from payments.refund_rules import refundable
 
 
 def url_of(bundle) -> str:
@@ -179,3 +180,13 @@ def test_seats_are_for_others_so_nothing_is_taken_off(sold, alice, bundle, two_c
     assert sorted({line.seat_number for line in price.lines}) == [1, 2, 3]
     assert sum(line.amount_paise for line in price.lines) == 180000
     assert price.product_key == f"seats:bundle:{bundle.pk}"
+
+
+def test_what_made_a_bundle_cheaper_goes_back_after_it(sold, buy_bundle, refunded, alice, bundle, two_courses):
+    """Otherwise the rest of a bundle could be had for next to nothing: buy a part, complete it, give the part back."""
+    first = sold(alice, {two_courses[0]: 45000})
+    order = buy_bundle(alice, bundle)
+    assert f"made your order {order.number} cheaper" in refundable(first, alice)[0].reason_if_not
+    assert refundable(first)[0].reason_if_not == "", "staff may"
+    refunded(order, gateway_payment_id="pay_1")
+    assert refundable(first, alice)[0].reason_if_not == ""
