@@ -20,6 +20,7 @@ from coursebundler.logs import log_event
 from courses.models import Grant
 from payments import emails, razorpay
 from payments import razorpay_subscriptions as gateway
+from payments.billing_form import last_billing
 from payments.confirmation import mark_paid
 from payments.leases import LEASE
 from payments.models import Order, OrderEvent, OrderLine, Plan, Subscription
@@ -98,7 +99,7 @@ def _book(subscription: Subscription, invoice: GatewayInvoice, payment: GatewayP
         "amount_paise": subscription.price_paise,
         "sum_lines": [{"label": _label(subscription, starts_at, ends_at), "amount_paise": subscription.price_paise}],
         "subscription": subscription,
-        "billing": _billing(subscription),
+        "billing": last_billing(subscription.user),
     }
 
     def store() -> None:
@@ -121,12 +122,6 @@ def _period(subscription: Subscription, invoice: GatewayInvoice, *, is_first: bo
 
 def _label(subscription: Subscription, starts_at: datetime, ends_at: datetime) -> str:
     return f"{subscription.plan}, {date_format(starts_at, 'j M Y')} to {date_format(ends_at, 'j M Y')}"
-
-
-def _billing(subscription: Subscription) -> dict[str, str]:
-    """What the person last wrote for an invoice."""
-    newest = Order.objects.filter(user=subscription.user_id).values_list("billing", flat=True)[:10]
-    return next((billing for billing in newest if billing), {})
 
 
 def _apply(subscription: Subscription, told: GatewaySubscription, asked_at: datetime) -> None:

@@ -82,6 +82,7 @@ class Subscription(UUIDModel):
         help_text="The user's id while it runs or waits to be paid, so that nobody has two; empty afterwards.",
     )
     price_paise = models.PositiveIntegerField(help_text="As agreed; a plan's new price is for new subscribers.")
+    billing = models.JSONField(default=dict, blank=True, help_text="For the invoice of each charge, as of an order.")
     gateway_subscription_id = models.CharField(max_length=40, null=True, blank=True, unique=True)
     period_starts_at = models.DateTimeField(null=True, blank=True)
     period_ends_at = models.DateTimeField(null=True, blank=True, help_text="Paid until.")
