@@ -115,6 +115,12 @@ class FlagFilter(admin.SimpleListFilter):
         return queryset.filter(flag="") if self.value() == "no" else queryset
 
 
+class FlagMixin:
+    @admin.display(description="no flag", boolean=True)
+    def is_settled(self, row: Any) -> bool:
+        return not row.flag
+
+
 class RefundLineInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
     model = RefundLine
     fields = ["refunded_line", "amount"]
@@ -134,10 +140,10 @@ class RefundResource(resources.ModelResource):
 
 
 @admin.register(Refund)
-class RefundAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
+class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
     resource_classes = [RefundResource]
     ordering = NEWEST_FIRST
-    list_display = ["created_at", "order", "amount", "status", "requested_by", "approved_by", "flag"]
+    list_display = ["created_at", "order", "amount", "status", "is_settled", "requested_by", "approved_by"]
     list_filter = ["status", FlagFilter, "is_beyond_policy", "created_at", "processed_at"]
     list_select_related = ["order", "requested_by", "approved_by"]
     list_per_page = 50
@@ -314,10 +320,10 @@ class DisputeResource(resources.ModelResource):
 
 
 @admin.register(Dispute)
-class DisputeAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
+class DisputeAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
     resource_classes = [DisputeResource]
     ordering = NEWEST_FIRST
-    list_display = ["created_at", "order", "amount", "status", "phase", "reason", "respond_by", "flag"]
+    list_display = ["created_at", "order", "amount", "status", "is_settled", "phase", "respond_by"]
     list_filter = ["status", FlagFilter, "phase", "created_at"]
     list_select_related = ["order"]
     list_per_page = 50
