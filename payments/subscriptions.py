@@ -99,7 +99,7 @@ def _book(subscription: Subscription, invoice: GatewayInvoice, payment: GatewayP
         "amount_paise": subscription.price_paise,
         "sum_lines": [{"label": _label(subscription, starts_at, ends_at), "amount_paise": subscription.price_paise}],
         "subscription": subscription,
-        "billing": last_billing(subscription.user),
+        "billing": subscription.billing or last_billing(subscription.user),
     }
 
     def store() -> None:
