@@ -15,7 +15,7 @@ from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
 from payments import additions, emails, entitlements, invoices, razorpay, seats
 from payments.leases import send_once
-from payments.models import Order, OrderEvent, Payment
+from payments.models import CouponUse, Order, OrderEvent, Payment
 from payments.models.orders import first_check_at
 from payments.razorpay import GatewayPayment
 
@@ -123,6 +123,7 @@ def _book(order: Order, payment: GatewayPayment) -> tuple[bool, bool]:
 def _complete(order: Order, key: str, text: str) -> None:
     """What follows from paid: at once what it gives, after the commit what may fail and is healed later."""
     entitlements.give(order)
+    CouponUse.keep(order)
     OrderEvent.note(order, key, text)
     on_commit(lambda: additions.try_to_give_additions(order))
     on_commit(lambda: invoices.try_to_issue(order))

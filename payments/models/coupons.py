@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -21,6 +21,7 @@ from payments.models.bundles import Bundle
 
 ABANDONED_AFTER = timedelta(days=1)
 LARGEST_PLACE = 2**31 - 1
+MOST_USES = 1_000_000
 
 
 class CouponError(Exception):
@@ -61,9 +62,14 @@ class Coupon(UUIDModel):
     minimum_price_paise = models.PositiveIntegerField(default=0, help_text="It never takes the price below this.")
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
-    uses_per_user = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1)])
+    uses_per_user = models.PositiveIntegerField(
+        default=1, validators=[MinValueValidator(1), MaxValueValidator(MOST_USES)]
+    )
     uses_in_total = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Empty: any number."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_USES)],
+        help_text="Empty: any number.",
     )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -159,6 +165,10 @@ def _used_by_you(waiting_number: str) -> str:
     )
 
 
+def place_beyond(limit: int) -> int:
+    return random.randint(limit + 1, LARGEST_PLACE)  # noqa: S311  nothing secret
+
+
 def free_place(held: Iterable[int], limit: int | None) -> int | None:
     """A place that is not held, or None if there is none: of 1 … limit, or any number where nothing is limited.
 
@@ -166,7 +176,7 @@ def free_place(held: Iterable[int], limit: int | None) -> int | None:
     limit, taken before there was one or when it was higher, take as many of those within it away.
     """
     if limit is None:
-        return random.randint(1, LARGEST_PLACE)  # noqa: S311  nothing secret
+        return place_beyond(0)
     taken, room = set(held), limit
     while room != (fewer := max(0, limit - sum(place > room for place in taken))):
         room = fewer
@@ -222,3 +232,16 @@ class CouponUse(UUIDModel):
         return cls.objects.create(
             coupon=coupon, user=order.user, order=order, nth_of_user=of_user, nth_in_total=in_total
         )
+
+    @classmethod
+    def keep(cls, order: Any) -> None:
+        """The place of a paid order, beyond the limit if it was given back meanwhile: a cancelled order that is paid
+        after all did use the coupon, and nobody else gets that use. Safe to repeat."""
+        if order.coupon and not cls.objects.filter(order=order).exists():
+            cls.objects.create(
+                coupon=order.coupon,
+                user=order.user,
+                order=order,
+                nth_of_user=place_beyond(order.coupon.uses_per_user),
+                nth_in_total=place_beyond(order.coupon.uses_in_total or 0),
+            )

@@ -9,6 +9,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
+from payments.confirmation import confirm_order
 from payments.models import Coupon, CouponProduct, CouponUse, Order
 
 
@@ -157,6 +158,21 @@ def test_an_order_without_it_gives_the_place_back(sandbox, client_of, alice, bob
     buy(client_of(alice), course, 49900, code="")
     assert look(client_of(bob), course).status_code == 200
     assert [order.coupon_id is None for order in Order.objects.order_by("pk")] == [False, True]
+
+
+def test_a_place_that_was_given_back_counts_when_it_is_paid_for_after_all(
+    sandbox, client_of, alice, bob, two_courses, change
+):
+    """Both orders of Alice lead to a page where they can be paid."""
+    change(uses_in_total=1)
+    buy(client_of(alice), two_courses[0], 44910)
+    cancelled = Order.objects.get()
+    buy(client_of(alice), two_courses[0], 49900, code="")
+    sandbox.pay(cancelled)
+    confirm_order(cancelled)
+    for client in (client_of(alice), client_of(bob)):
+        assert look(client, two_courses[1]).status_code == 400
+    assert CouponUse.objects.get().order == cancelled
 
 
 def test_orders_that_nobody_pays_give_it_back_after_a_day(sandbox, client_of, alice, bob, course, change):
