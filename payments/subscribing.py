@@ -57,7 +57,7 @@ def _refusal_because_of(live: Subscription) -> str:
     return f"You have a subscription already: “{live.plan}”. Cancel it before you choose another plan."
 
 
-def open_for(user: User, plan: Plan) -> Subscription:
+def open_for(user: User, plan: Plan, billing: dict[str, str] | None = None) -> Subscription:
     """A subscription of `user` to `plan` that can be paid at the gateway: the one that waits, or a new one.
 
     Safe to repeat and to race: nobody ever has two (a database constraint), and a second gateway subscription that lost
@@ -69,6 +69,7 @@ def open_for(user: User, plan: Plan) -> Subscription:
     for _ in range(TRIES):
         waiting = _waiting_one(user, plan) or _create_or_lose(user, plan)
         if waiting and _open_at_gateway(waiting):
+            Subscription.objects.filter(pk=waiting.pk).update(billing=billing or {})
             return waiting
     raise NotNow("Something else happened to your subscription at the same moment. Please try again.")
 

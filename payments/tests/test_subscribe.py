@@ -10,6 +10,7 @@ from django.urls import reverse
 from courses.models import Grant
 from payments.models import Order, Plan, Subscription
 from payments.subscribing import _create_or_lose
+from payments.subscriptions import sync
 
 CALLBACK = "/checkout/callback/subscription"
 
@@ -157,6 +158,21 @@ def test_a_dead_gateway_says_so_and_keeps_it(sandbox, plan, alice, client_of, op
     sandbox.switch()
     assert open_subscription(alice, plan).gateway_subscription_id
     assert Subscription.objects.count() == 1
+
+
+def test_what_stands_on_the_invoices_is_asked_once(sandbox, plan, alice, client_of):
+    client = client_of(alice)
+    wrong = {"price_paise": "79900", "billing-gstin": "29ABC"}
+    response = client.post("/subscribe/monthly", wrong)
+    assert response.status_code == 400
+    assert response.context["billing"].errors.keys() == {"gstin"}
+    assert not Subscription.objects.exists()
+    client.post("/subscribe/monthly", {"price_paise": "79900", "billing-name": "Knots Ltd", "billing-state": "29"})
+    subscription = Subscription.objects.get()
+    sandbox.agree(subscription)
+    sandbox.let_days_pass(32)
+    sync(subscription)
+    assert [order.billing for order in Order.objects.all()] == [{"name": "Knots Ltd", "state": "29"}] * 2
 
 
 # --- Who cannot ---

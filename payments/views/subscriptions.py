@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from courses.models import Course
 from payments import razorpay, subscribing
 from payments import razorpay_subscriptions as gateway
+from payments.billing_form import BillingForm
 from payments.models import Plan, RefundPolicy, Subscription
 from payments.razorpay import GatewayError
 from payments.subscribing import NotNow
@@ -81,8 +82,11 @@ def subscribe_to(request: UserRequest, slug: str) -> HttpResponse:
         return _refused(request, plan, reason) if reason else _terms(request, plan)
     if request.POST.get("price_paise") != str(plan.price_paise):
         return _terms(request, plan, has_new_price=True)
+    form = BillingForm(request.POST, user=request.user)
+    if not form.is_valid():
+        return _terms(request, plan, form)
     try:
-        return _pay(request, subscribing.open_for(request.user, plan))
+        return _pay(request, subscribing.open_for(request.user, plan, form.billing))
     except NotNow as error:
         return _refused(request, plan, str(error))
     except GatewayError as error:
@@ -90,14 +94,18 @@ def subscribe_to(request: UserRequest, slug: str) -> HttpResponse:
         return render(request, "payments/subscribe_to_gateway_down.html", {"plan": plan}, status=503)
 
 
-def _terms(request: UserRequest, plan: Plan, *, has_new_price: bool = False) -> HttpResponse:
+def _terms(
+    request: UserRequest, plan: Plan, form: BillingForm | None = None, *, has_new_price: bool = False
+) -> HttpResponse:
     context = {
+        "billing": form or BillingForm(user=request.user),
         "plan": plan,
         "course_count": Course.objects.published().count(),
         "policy": RefundPolicy.objects.current(),
         "has_new_price": has_new_price,
     }
-    return render(request, "payments/subscribe_to.html", context, status=409 if has_new_price else 200)
+    status = 409 if has_new_price else 400 if form else 200
+    return render(request, "payments/subscribe_to.html", context, status=status)
 
 
 def _refused(request: UserRequest, plan: Plan, reason: str) -> HttpResponse:
