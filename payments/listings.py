@@ -16,8 +16,10 @@ from django.utils import timezone
 from coursebundler.fields import uuid7
 from courses.models import Course, Grant, Lecture, Progress, Saved, SearchToken, Section
 from courses.views.catalogue import SORTS, find_courses
-from payments import disputes, refunds
+from payments import disputes, reconciliation, refunds
 from payments.models import (
+    BooksDifference,
+    BooksReport,
     Dispute,
     Earning,
     Order,
@@ -26,6 +28,7 @@ from payments.models import (
     Payment,
     Refund,
     RefundLine,
+    Seat,
     TaxDocument,
     WebhookEvent,
 )
@@ -88,6 +91,8 @@ def _of_a_course() -> Iterator[Listing]:
 def _of_a_student() -> Iterator[Listing]:
     user, course = some(Grant, "user_id"), Course(pk=some(Grant, "course_id"))
     yield Listing("may they watch it", lambda: Grant.objects.filter(user=user).covering(course), "a student's grants")
+    held = Grant.objects.filter(user=user).select_related("course__category").order_by("-pk")
+    yield Listing("all that they hold", lambda: held[:24], "a student's grants")
     yield Listing("courses open to them", lambda: Grant.objects.filter(user=user).active(), "a student's grants")
     studied = Progress.objects.filter(user=user).order_by().values("course_id")
     yield Listing("courses begun", lambda: studied.annotate(done=Count("done_at"), last=Max("updated_at")))
@@ -110,6 +115,8 @@ def _of_payments() -> Iterator[Listing]:
     yield Listing("a payment by the gateway's number", lambda: payments.order_by())
     yield from _of_money_back(order)
     yield from _of_books()
+    yield from _of_seats()
+    yield from _of_the_reconciler()
     yield Listing("an event seen before", lambda: WebhookEvent.objects.filter(event_id="event_1").order_by())
 
 
@@ -124,6 +131,22 @@ def _of_money_back(order: Any) -> Iterator[Listing]:
     )
     yield Listing("refunds to settle", refunds.unsettled, "the refunds of some days")
     yield Listing("disputes to settle", disputes.unsettled, "the disputes that are open")
+
+
+def _of_seats() -> Iterator[Listing]:
+    seats = Seat.objects.filter(order=some(Seat, "order_id"))
+    yield Listing("an order's seats", lambda: seats.select_related("claimed_by", "order__user"), "an order's seats")
+    yield Listing("a seat by its link", lambda: Seat.objects.filter(token="secret").order_by())  # noqa: S106
+
+
+def _of_the_reconciler() -> Iterator[Listing]:
+    now = timezone.now()
+    yield Listing("orders to look at", lambda: reconciliation.due_orders()[:100])
+    since = Payment.objects.filter(created_at__gte=now, created_at__lt=now)
+    yield Listing("the ledger of a day", lambda: since.select_related("order").order_by("created_at", "pk"))
+    yield Listing(
+        "differences of a report", lambda: BooksDifference.objects.filter(report=some(BooksReport)), "a day's"
+    )
 
 
 def _of_books() -> Iterator[Listing]:

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TypeVar
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from coursebundler.logs import log_event
@@ -99,13 +100,17 @@ def each(rows: Iterable[Row], heal: Callable[[Row], object], tally: Tally) -> No
 
 # --- Orders ---
 def settle_orders(run: Run, tally: Tally) -> None:
-    each(_due_orders(run.limit), settle_order, tally)
+    each(_pages_of_due_orders(run.limit), settle_order, tally)
 
 
-def _due_orders(limit: int) -> Iterator[Order]:
-    """Those whose time has come, the longest due first. Each look moves an order on, so the next page is another."""
-    started_at = timezone.now()
-    due = Order.objects.filter(check_at__lte=started_at).order_by("check_at", "pk")
+def due_orders() -> "QuerySet[Order]":
+    """Those whose time has come, the longest due first."""
+    return Order.objects.filter(check_at__lte=timezone.now()).order_by("check_at", "pk")
+
+
+def _pages_of_due_orders(limit: int) -> Iterator[Order]:
+    """Each look moves an order on, so the next page is another."""
+    due = due_orders()
     for start in range(0, limit, BATCH):
         page = list(due[: min(BATCH, limit - start)])
         yield from page
@@ -234,7 +239,7 @@ def watch_webhooks(run: Run, tally: Tally) -> None:
     """Razorpay disables an endpoint that has failed for 24 hours, and tells one address: somebody has to notice."""
     now = timezone.now()
     silent_since = now - timedelta(hours=settings.WEBHOOK_SILENCE_HOURS)
-    newest = WebhookEvent.objects.order_by("-created_at").values_list("created_at", flat=True).first()
+    newest = WebhookEvent.objects.order_by("-pk").values_list("created_at", flat=True).first()
     paid = Payment.objects.filter(entry=Payment.Entry.CAPTURED, created_at__gt=silent_since)
     payment_count = paid.filter(created_at__lt=now - RECONCILED_AFTER).count()
     age_seconds = int((now - newest).total_seconds()) if newest else -1

@@ -62,6 +62,7 @@ class Payment(AppendOnlyModel):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["created_at", "id"], name="payment_oldest")]
         constraints = [
             models.UniqueConstraint(
                 fields=["gateway_payment_id", "entry", "gateway_reference"], name="payment_entry_once"

@@ -24,8 +24,7 @@ class BooksReport(AppendOnlyModel):
     objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["-created_at", "-id"], name="books_report_newest")]
+        ordering = ["-id"]
 
     def __str__(self) -> str:
         return f"Books of {self.day}"
@@ -59,8 +58,7 @@ class BooksDifference(AppendOnlyModel):
     objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["-created_at", "-id"], name="books_difference_newest")]
+        ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(

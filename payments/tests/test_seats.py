@@ -99,7 +99,7 @@ def test_a_visitor_logs_in_first_and_the_secret_is_in_no_address(gift, alice, bo
 
 
 def test_the_secret_is_not_logged(gift, client_of, bob, charlie, caplog):
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.INFO):
         take(client_of(bob), gift)
         take(client_of(charlie), gift)
         Client(enforce_csrf_checks=True).post(reverse("payments:seat_link", args=["x"]))
