@@ -82,8 +82,8 @@ def _give_to(orders: list[Order]) -> int:
             source_id=order.pk,
         )
         for order in orders
-        if order.pk in standing and order.bundle_edition_id in pinned
-        for course_id in added[order.bundle_edition_id]
+        if order.pk in standing
+        for course_id in added.get(order.bundle_edition_id, ())
         if (order.pk, course_id) not in given
     ]
     _store(missing)
@@ -108,7 +108,7 @@ def _standing(orders: Any) -> set[UUID]:
     return {order_of[line_id] for line_id in kept.order_by().values_list("source_id", flat=True)}
 
 
-def _courses_after(editions: Iterable[BundleEdition]) -> dict[UUID, set[UUID]]:
+def _courses_after(editions: Iterable[BundleEdition]) -> dict[UUID | None, set[UUID]]:
     """{edition: courses of later editions of its bundle that it does not have itself}; published ones only."""
     bundles = {edition.bundle_id for edition in editions}
     entries = EditionCourse.objects.filter(edition__bundle__in=bundles).select_related("edition", "course")

@@ -55,7 +55,8 @@ class BundleForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if edition := self.instance.current_edition:
-            self.initial |= {"additions_included": edition.additions_included, "edition_number": edition.number}
+            self.initial["additions_included"] = edition.additions_included
+            self.initial["edition_number"] = edition.number
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -120,7 +121,7 @@ class NoForeignKeyChecks(InlineModelAdminChecks):
 class ContentInline(AutocompleteMixin, admin.TabularInline):
     model = EditionCourse
     checks_class = NoForeignKeyChecks
-    formset = ContentFormSet
+    formset = ContentFormSet  # type: ignore[assignment]  # no foreign key, see above
     fields = ["course", "position"]
     autocomplete_fields = ["course"]
     verbose_name = "course"
@@ -131,7 +132,7 @@ class ContentInline(AutocompleteMixin, admin.TabularInline):
         return modelformset_factory(
             EditionCourse,
             formset=ContentFormSet,
-            fields=self.fields,
+            fields=["course", "position"],
             formfield_callback=partial(self.formfield_for_dbfield, request=request),
             extra=0 if obj else 3,
             max_num=100,
