@@ -108,6 +108,10 @@ class ContentFormSet(BaseModelFormSet):
         return edition
 
 
+def _may(request: Any, permission: str) -> bool:
+    return bool(request.user.has_perm(f"payments.{permission}"))
+
+
 class NoForeignKeyChecks(InlineModelAdminChecks):
     """The rows belong to an edition of the bundle, not to the bundle."""
 
@@ -142,10 +146,10 @@ class ContentInline(AutocompleteMixin, admin.TabularInline):
         )
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("payments.view_bundle")
+        return _may(request, "view_bundle")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("payments.change_bundle")
+        return _may(request, "change_bundle")
 
     has_add_permission = has_delete_permission = has_change_permission
 
