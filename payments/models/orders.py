@@ -160,7 +160,8 @@ class Order(UUIDModel):
     def save(self, **kwargs: Any) -> None:
         """A new order is sold under the newest refund policy."""
         if self._state.adding and self.refund_policy_id is None:
-            self.refund_policy = self._meta.get_field("refund_policy").related_model.objects.current()
+            policies: Any = self._meta.get_field("refund_policy").related_model
+            self.refund_policy = policies.objects.current()
         super().save(**kwargs)
 
     def get_absolute_url(self) -> str:
