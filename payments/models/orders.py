@@ -141,6 +141,7 @@ class Order(UUIDModel):
         indexes = [
             models.Index(fields=["user", "-created_at", "-id"], name="order_user_newest"),
             models.Index(fields=["status", "-created_at", "-id"], name="order_status_newest"),
+            models.Index(fields=["bundle_edition", "id"], name="order_buyers_of_edition"),
             models.Index(fields=["status", "paid_at", "id"], name="order_paid_oldest"),
             models.Index(fields=["check_at", "id"], name="order_check"),
         ]
