@@ -11,7 +11,8 @@ from coursebundler.plans import Plan, fitting_indexes, plan_in_documentdb_words,
 from courses.models import Category, Course, Grant, Lecture, Progress, Saved, SearchToken, Section
 from payments.listings import Listing, listings
 from payments.management.commands.explain_queries import verdict
-from payments.models import Order, OrderLine, Payment, WebhookEvent
+from payments.models import Order, OrderLine, Payment, Subscription, WebhookEvent
+from payments.models import Plan as SoldPlan
 from users.models import User
 
 # The test server for DocumentDB stores some hundred rows a second, and gets slower: fewer there, by the same plans.
@@ -61,6 +62,12 @@ def many_rows(db):
     OrderLine.objects.bulk_create(
         [OrderLine(order=orders[n], course=courses[n], title="T", amount_paise=100) for n in range(ROWS)], 1000
     )
+    plan = SoldPlan.objects.create(name="Everything", slug="everything", price_paise=100)
+    statuses = Subscription.Status.values
+    subscriptions = [
+        Subscription(user=users[n % 1000], plan=plan, price_paise=100, status=statuses[n % 9]) for n in range(ROWS)
+    ]
+    Subscription.objects.bulk_create(subscriptions, 1000)
     events = [WebhookEvent(event_id=f"e{n}", kind="payment.captured", outcome="paid") for n in range(ROWS)]
     WebhookEvent.objects.bulk_create(events, 1000)
     Payment.objects.bulk_create(
