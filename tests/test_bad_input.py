@@ -16,7 +16,7 @@ from django.apps import apps
 from django.test import Client
 
 from courses.models import Course, Grant
-from payments.models import Order, OrderLine
+from payments.models import Bundle, Order, OrderLine
 from tests import routes
 
 pytestmark = pytest.mark.slow
@@ -44,6 +44,7 @@ FIELD_NAMES = [
     *("instructor", "level", "price", "price_rupees", "status", "poster", "poster-token", "file", "createdBy"),
     *("sections-TOTAL_FORMS", "sections-INITIAL_FORMS", "lectures-TOTAL_FORMS", "lectures-INITIAL_FORMS"),
     *("kind", "size", "type", "numbers", "part", "key"),
+    *("coupon", "edition", "policy"),
     *("billing-name", "billing-address", "billing-state", "billing-gstin"),
 ]
 ODD_QUERIES = ["page=1&page=2", "%00=%00", "=&&=", "sort", "a" * 5000, "next=//evil.example", "next=javascript:x"]
@@ -102,6 +103,8 @@ def world(alice, bob, make_course, grant) -> dict[str, Any]:
     """Something real for every part of an address, with Alice's order; and Bob's."""
     course = make_course()
     grant(alice, course)
+    bundle = Bundle.objects.create(title="Boats", slug=course.slug, price_paise=60000, status="published")
+    bundle.publish_edition([course, make_course("Sails", sections=1, lectures=1)], additions_included=True)
 
     def order(user: Any) -> Order:
         made = Order.objects.create(user=user, product_key=f"course:{course.pk}", amount_paise=course.price_paise)
