@@ -17,7 +17,7 @@ from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
 from courses.models import Grant
 from payments import entitlements, invoices, razorpay, razorpay_refunds
-from payments.models import BooksDifference, BooksReport, Order, Payment, Refund, RefundLine, TaxDocument
+from payments.models import BooksDifference, BooksReport, Dispute, Order, Payment, Refund, RefundLine, TaxDocument
 from payments.razorpay import GatewayUnknownId
 from payments.tax import INDIA
 
@@ -54,8 +54,10 @@ def compare_books(day: date) -> BooksReport:
     comparison = Comparison(begins_at, begins_at + timedelta(days=1))
     compare_payments(comparison)
     compare_refunds(comparison)
+    compare_disputes(comparison)
     check_orders(comparison)
     check_refunds(comparison)
+    check_disputes(comparison)
     check_numbers(comparison)
     report: BooksReport = run_in_transaction(lambda: _store(day, comparison))
     log_event("books_compared", day=day, differences=report.difference_count, **comparison.figures)
@@ -166,6 +168,44 @@ def _compare_refund(
         _compare_amounts(comparison, theirs.id, ours, theirs)
 
 
+# --- Lost disputes ---
+def compare_disputes(comparison: Comparison) -> None:
+    """Those opened on the day, and those that our ledger lost on it: Razorpay's list knows no day of the loss."""
+    listed = razorpay_refunds.fetch_disputes_between(comparison.begins_at, comparison.ends_at)
+    there = {dispute.id: dispute for dispute in listed if dispute.status == "lost"}
+    booked = Payment.objects.filter(entry=Payment.Entry.CHARGED_BACK).select_related("order")
+    here = _by(booked, "gateway_reference", there)
+    for dispute_id, theirs in there.items():
+        _compare_dispute(comparison, here.get(dispute_id), theirs)
+    for ours in (row for page in comparison.of_the_day(booked, "created_at") for row in page):
+        if ours.gateway_reference not in there:
+            _compare_dispute(comparison, ours, _ask_for_dispute(ours.gateway_reference))
+
+
+def _ask_for_dispute(dispute_id: str) -> razorpay_refunds.GatewayDispute | None:
+    try:
+        dispute = razorpay_refunds.fetch_dispute(dispute_id)
+    except GatewayUnknownId:
+        return None
+    return dispute if dispute.status == "lost" else None
+
+
+def _compare_dispute(
+    comparison: Comparison, ours: Payment | None, theirs: razorpay_refunds.GatewayDispute | None
+) -> None:
+    taken_paise = (theirs.deducted_paise or theirs.amount_paise) if theirs else 0
+    if ours is None and theirs is not None:
+        text = f"The bank took back {rupees(taken_paise)} of payment {theirs.payment_id}: not in our ledger."
+        comparison.differ(Kind.MISSING_HERE, theirs.id, text, paise_there=taken_paise)
+    elif ours is not None and theirs is None:
+        text = f"{rupees(ours.amount_paise)} taken back in our ledger, but no such dispute is lost."
+        comparison.differ(Kind.MISSING_THERE, ours.gateway_reference, text, ours.order, paise_here=ours.amount_paise)
+    elif ours is not None and ours.amount_paise != taken_paise:
+        text = f"{rupees(ours.amount_paise)} taken back in our ledger, {rupees(taken_paise)} at the gateway."
+        amounts = {"paise_here": ours.amount_paise, "paise_there": taken_paise}
+        comparison.differ(Kind.AMOUNT, ours.gateway_reference, text, ours.order, **amounts)
+
+
 # --- What a paid order and a refund must have led to ---
 def check_orders(comparison: Comparison) -> None:
     for orders in comparison.of_the_day(Order.objects.paid(), "paid_at"):
@@ -196,11 +236,25 @@ def check_refunds(comparison: Comparison) -> None:
                 comparison.differ(
                     Kind.NO_CREDIT_NOTE, refund.gateway_refund_id or refund.order.number, text, refund.order
                 )
-        _check_revocations(comparison, refunds)
+        _check_revocations(comparison, RefundLine.objects.filter(refund__in=refunds))
 
 
-def _check_revocations(comparison: Comparison, refunds: list[Refund]) -> None:
-    lines = RefundLine.objects.filter(refund__in=refunds).select_related("refunded_line__order")
+def check_disputes(comparison: Comparison) -> None:
+    """By the ledger row of the loss, which names the dispute."""
+    lost = Payment.objects.filter(entry=Payment.Entry.CHARGED_BACK)
+    for rows in comparison.of_the_day(lost, "created_at"):
+        ids = [row.gateway_reference for row in rows]
+        disputes = list(Dispute.objects.filter(gateway_dispute_id__in=ids).select_related("order"))
+        with_note = _known(TaxDocument.objects.filter(dispute__in=disputes), "dispute_id")
+        for dispute in disputes:
+            if dispute.pk not in with_note:
+                text = f"The bank took back {rupees(dispute.amount_paise)} of {dispute.order} without a credit note."
+                comparison.differ(Kind.NO_CREDIT_NOTE, dispute.gateway_dispute_id, text, dispute.order)
+        _check_revocations(comparison, RefundLine.objects.filter(dispute__in=disputes))
+
+
+def _check_revocations(comparison: Comparison, rows: "QuerySet[RefundLine]") -> None:
+    lines = rows.filter(line__isnull=False).select_related("refunded_line__order")
     by_line = {row.refunded_line_id: row.refunded_line for row in lines}
     open_grants = Grant.objects.filter(
         source_kind__in=entitlements.LINE_SOURCES, source_id__in=list(by_line), revoked_at__isnull=True

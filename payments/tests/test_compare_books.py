@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from courses.models import Grant
-from payments import refunds
+from payments import disputes, refunds
 from payments.comparison import compare_books
 from payments.confirmation import confirm_order
 from payments.invoices import issue_credit_note, issue_invoice
-from payments.models import BooksDifference, BooksReport, Order, Payment, TaxDocument
+from payments.models import BooksDifference, BooksReport, Dispute, Earning, Order, Payment, Refund, TaxDocument
 from payments.models.ledger import LedgerError
 from payments.razorpay import fetch_order_payments
 from payments.tax import INDIA
@@ -27,12 +27,10 @@ def today() -> date:
 @pytest.fixture
 def gateway(sandbox):
     """The sandbox without the payments of other tests, whose orders nobody here knows."""
-    while items := sandbox.api("GET", "/v1/payments?count=100").json()["items"]:
-        for payment in items:
-            sandbox.forget(payment["id"])
-    while items := sandbox.api("GET", "/v1/refunds?count=100").json()["items"]:
-        for refund in items:
-            sandbox.forget(refund["id"])
+    for kind in ("payments", "refunds", "disputes"):
+        while items := sandbox.api("GET", f"/v1/{kind}?count=100").json()["items"]:
+            for entity in items:
+                sandbox.forget(entity["id"])
     return sandbox
 
 
@@ -44,6 +42,13 @@ def sale(gateway, order) -> Order:
     order.refresh_from_db()
     issue_invoice(order)
     return order
+
+
+def erase_credit_notes() -> None:
+    """As if they had never been issued, with what instructors earn by them."""
+    notes = list(TaxDocument.objects.filter(kind="credit_note").values_list("pk", flat=True))
+    Earning.objects.filter(document_id__in=notes)._raw_delete("default")
+    TaxDocument.objects.filter(pk__in=notes)._raw_delete("default")
 
 
 def kinds_of(report: BooksReport) -> list[str]:
@@ -121,7 +126,7 @@ def test_a_missing_number(sale, today):
 
 
 @pytest.fixture
-def refund(sale, stella) -> "refunds.Refund":
+def refund(sale, stella) -> Refund:
     made = refunds.request_refund(sale, list(sale.lines.all()), "Asked for", stella)
     refunds.send(made)
     made.refresh_from_db()
@@ -138,7 +143,7 @@ def test_a_refund_that_balances(refund, today):
 
 
 def test_a_refund_without_what_belongs_to_it(refund, today):
-    TaxDocument.objects.filter(kind="credit_note")._raw_delete("default")
+    erase_credit_notes()
     Grant.objects.update(revoked_at=None)
     assert kinds_of(compare_books(today)) == ["no_credit_note", "not_revoked"]
 
@@ -151,6 +156,33 @@ def test_a_refund_on_one_side_only(gateway, refund, today):
     Payment.objects.create(**row)
     gateway.forget(refund.gateway_refund_id)
     assert kinds_of(compare_books(today)) == ["missing_there"]
+
+
+@pytest.fixture
+def lost(gateway, sale) -> Dispute:
+    payment_id = Payment.objects.get().gateway_payment_id
+    raised = gateway.api("POST", "/sandbox/disputes", {"payment_id": payment_id}).json()["id"]
+    assert gateway.api("POST", "/sandbox/disputes", {"dispute_id": raised, "how": "lost"}).ok
+    disputes.confirm_dispute(raised)
+    issue_credit_note(Dispute.objects.get())
+    return Dispute.objects.get()
+
+
+def test_a_lost_dispute_that_balances(lost, today):
+    assert lost.status == "lost"
+    assert kinds_of(compare_books(today)) == []
+
+
+def test_a_lost_dispute_that_does_not(gateway, lost, today):
+    erase_credit_notes()
+    Grant.objects.update(revoked_at=None)
+    row = Payment.objects.filter(entry="charged_back").values().get()
+    Payment.objects.filter(entry="charged_back")._raw_delete("default")
+    assert kinds_of(compare_books(today)) == ["missing_here"]
+    Payment.objects.create(**row | {"amount_paise": 1})
+    assert kinds_of(compare_books(today)) == ["amount", "no_credit_note", "not_revoked"]
+    gateway.forget(lost.gateway_dispute_id)
+    assert kinds_of(compare_books(today)) == ["missing_there", "no_credit_note", "not_revoked"]
 
 
 def test_it_needs_a_day_that_has_begun_and_a_gateway(db, gateway, today):

@@ -13,9 +13,9 @@ from django.db import connection
 from django.utils import timezone
 
 from courses.models import Grant
-from payments import reconciliation
+from payments import reconciliation, refunds
 from payments.confirmation import confirm_order
-from payments.models import Order, OrderEvent, Payment, TaxDocument, WebhookEvent
+from payments.models import Dispute, Earning, Order, OrderEvent, Payment, Refund, TaxDocument, WebhookEvent
 from payments.reconciliation import settle_order
 
 
@@ -219,6 +219,69 @@ def test_it_notices_that_no_webhook_comes(sandbox, order, reconcile, caplog):
     assert silence(reconcile, caplog)
     WebhookEvent.objects.create(event_id="evt_new", kind="order.paid", created_at=now - timedelta(hours=5))
     assert not silence(reconcile, caplog)
+
+
+def older(row, minutes: int = 11) -> None:
+    type(row).objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(minutes=minutes))
+
+
+@pytest.fixture
+def bought(sandbox, order) -> Order:
+    sandbox.pay(order)
+    confirm_order(order)
+    order.refresh_from_db()
+    return order
+
+
+def test_it_sends_a_refund_that_was_left_lying(bought, stella, reconcile):
+    refund = refunds.request_refund(bought, list(sold.lines.all()), "", stella)
+    older(refund)
+    assert "refunds: 1 looked at, 1 healed" in reconcile()
+    refund.refresh_from_db()
+    assert refund.status == "processed"
+    assert Grant.objects.get().revoked_at
+
+
+def test_it_finds_refunds_and_disputes_that_nobody_told_us_about(sandbox, bought, reconcile):
+    payment_id = Payment.objects.get().gateway_payment_id
+    assert sandbox.api("POST", "/sandbox/disputes", {"payment_id": payment_id, "amount": 100}).ok
+    assert "disputes: 1 looked at, 1 healed" in reconcile()
+    assert Dispute.objects.get().status == "open"
+    raised = Dispute.objects.get().gateway_dispute_id
+    assert sandbox.api("POST", "/sandbox/disputes", {"dispute_id": raised, "how": "won"}).ok
+    reconcile()
+    assert Dispute.objects.get().status == "won"
+    assert sandbox.api("POST", f"/v1/payments/{payment_id}/refund", {"amount": 49900}).ok
+    reconcile()
+    assert Refund.objects.get().status == "processed"
+
+
+def test_it_syncs_a_subscription_whose_webhooks_were_lost(sandbox, waiting, alice, reconcile):
+    sandbox.agree(waiting)
+    older(waiting)
+    reconcile()
+    waiting.refresh_from_db()
+    assert waiting.status == "active"
+    assert Grant.objects.filter(user=alice, source_kind="subscription").count() == 1
+
+
+def test_it_issues_documents_that_are_missing(bought, reconcile):
+    Earning.objects.all()._raw_delete("default")
+    TaxDocument.objects.all()._raw_delete("default")
+    reconcile()
+    assert TaxDocument.objects.get().order == bought
+
+
+def test_it_gives_what_a_growing_bundle_has_not_given(
+    make_bundle, buy_bundle, two_courses, make_course, alice, reconcile
+):
+    bundle = make_bundle(*two_courses, grows=True)
+    buy_bundle(alice, bundle)
+    bundle.publish_edition([*two_courses, make_course("Ropes")], additions_included=True)
+    additions = Grant.objects.filter(user=alice, source_kind="bundle_edition")
+    additions.delete()
+    reconcile()
+    assert additions.count() == 1
 
 
 @pytest.mark.slow
