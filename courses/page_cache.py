@@ -15,8 +15,9 @@ from courses.models import CatalogueRevision
 
 View = Callable[..., HttpResponse]
 
-# A page also shows what is not part of the catalogue, an instructor's new name say: that may lag this long.
-MAX_AGE_SECONDS = 300
+# A page also shows what no row's change announces, the begin and the end of a sale or an instructor's new name: that
+# may lag this long.
+MAX_AGE_SECONDS = 60
 
 
 def cached_for_anonymous(view: View) -> View:
