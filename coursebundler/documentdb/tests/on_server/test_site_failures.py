@@ -239,7 +239,7 @@ def stranger(world: World, path: str) -> Callable[[], bool]:
     return act
 
 
-@pytest.mark.parametrize(("seconds", "students"), [(2, range(3)), (60, range(3, 6))])
+@pytest.mark.parametrize(("seconds", "students"), [(5, range(3)), (60, range(3, 6))])
 def test_a_step_down_loses_nothing_and_tells_nothing_wrong(world, seconds, students):
     lecture, stop = world.school["lectures"][0], threading.Event()
     watchers = [Watcher(Student(world, number), lecture) for number in students]
