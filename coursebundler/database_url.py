@@ -21,7 +21,7 @@ LEVEL_OF_MONGODB = "8.0.2"
 # Health checks have two seconds in all.
 SERVER_SELECTION_MILLISECONDS = 1500
 CONNECT_MILLISECONDS = 2000
-# A host that dies without a word is noticed by its silence: after this and CONNECT_MILLISECONDS what waits for it fails.
+# A host that dies without a word is given up after this and CONNECT_MILLISECONDS.
 HEARTBEAT_MILLISECONDS = 3000
 LOCAL_CACHE = "django.core.cache.backends.locmem.LocMemCache"
 EXAMPLE = "documentdb://user:password@host:27017/name?engine=8.0.2"

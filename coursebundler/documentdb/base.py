@@ -76,9 +76,8 @@ class DatabaseWrapper(TransactionMixin, base.DatabaseWrapper):
             raise as_django_error(error) from error
 
     def get_listing(self, name: str) -> Any:
-        """A collection for rows that may lag; from the primary all the same unless a setting says otherwise, and always
-        inside a transaction."""
-        may_lag = self.settings_dict["OPTIONS"].get("listings_from_secondaries") and not self.in_atomic_block_mongo
+        """A collection for rows that may lag, if the settings let them; pymongo keeps transactions on the primary."""
+        may_lag = self.settings_dict["OPTIONS"].get("listings_from_secondaries")
         preference = ReadPreference.SECONDARY_PREFERRED if may_lag else ReadPreference.PRIMARY
         return self.get_collection(name, read_preference=preference)
 
