@@ -1,21 +1,47 @@
 """CheckConstraint, kept by the server: the collection's validator is a JSON schema that every write must meet.
 
-AWS: https://docs.aws.amazon.com/documentdb/latest/devguide/json-schema-validation.html (for inserts and updates).
-A schema compares a column with constants. Constraints that compare two columns, or that call a function, have no such
-form: they are left to forms and to SQLite, and `unenforced` names them (docs/database.md lists them).
+AWS: https://docs.aws.amazon.com/documentdb/latest/developerguide/json-schema-validation.html, which names the keywords
+and says that a validator holds nothing but a schema: no $expr. A schema compares a column with constants, and can tell
+lower case. Constraints that compare two columns have no such form: `row_checks` keeps them on this side, wherever all
+of their columns are written together, which is in inserts and in a plain save(). docs/database.md says so.
 """
 
-from typing import Any
+import operator
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
-from django.db.models import CheckConstraint, Model, Q
+from django.apps import apps
+from django.db.models import CheckConstraint, F, Model, Q
+from django.db.models.functions import Lower
 
 Schema = dict[str, Any]
 
 BOUNDS = {"gt": ("minimum", True), "gte": ("minimum", False), "lt": ("maximum", True), "lte": ("maximum", False)}
 
+# As Lower() on SQLite, which knows the letters of ASCII. What is not a text, such as NULL, passes.
+LOWER_CASE = {"pattern": "^[^A-Z]*$"}
+
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "exact": operator.eq,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+
 
 class NoSchemaError(Exception):
     """The condition says something that a JSON schema cannot."""
+
+
+class RowCheck(NamedTuple):
+    """`holds` takes a row with these columns; None, for a comparison with NULL, is no objection, as in SQL."""
+
+    name: str
+    columns: set[str]
+    holds: Callable[[Mapping[str, Any]], bool | None]
 
 
 def validator(model: type[Model], connection: Any, *, without: str = "") -> Schema:
@@ -59,6 +85,8 @@ def condition_schema(condition: Any, model: type[Model], connection: Any) -> Sch
 def _comparison(path: str, value: Any, model: type[Model], connection: Any) -> Schema:
     name, _, lookup = path.partition("__")
     field: Any = model._meta.get_field(name)
+    if isinstance(value, Lower) and value.get_source_expressions() == [F(name)] and lookup in ("", "exact"):
+        return {"properties": {field.column: LOWER_CASE}}
     if hasattr(value, "resolve_expression"):
         raise NoSchemaError
     if lookup == "isnull":
@@ -76,3 +104,50 @@ def _comparison(path: str, value: Any, model: type[Model], connection: Any) -> S
     if not isinstance(values[0], int):
         raise NoSchemaError
     return {"properties": {field.column: limits}}
+
+
+def row_checks(connection: Any) -> dict[str, list[RowCheck]]:
+    """{collection: the checks that the server does not keep}, for the models that are installed."""
+    found: dict[str, list[RowCheck]] = {}
+    for model in apps.get_models():
+        names = unenforced(model, connection)
+        for check in (item for item in model._meta.constraints if item.name in names):
+            holds = partial(_holds, check.condition, model, connection)
+            columns = {_column(path.partition("__")[0], model) for path in _paths(check.condition)}
+            found.setdefault(model._meta.db_table, []).append(RowCheck(check.name, columns, holds))
+    return found
+
+
+def _paths(condition: Any) -> set[str]:
+    """All that a condition names: {"ends_at__gt", "starts_at"}."""
+    if isinstance(condition, Q):
+        return set().union(*map(_paths, condition.children))
+    path, value = condition
+    return {path, value.name} if isinstance(value, F) else {path}
+
+
+def _column(name: str, model: type[Model]) -> str:
+    field: Any = model._meta.get_field(name)
+    return str(field.column)
+
+
+def _holds(condition: Any, model: type[Model], connection: Any, row: Mapping[str, Any]) -> bool | None:
+    if not isinstance(condition, Q):
+        return _comparison_holds(*condition, model, connection, row)
+    parts = {_holds(child, model, connection, row) for child in condition.children}
+    decisive = condition.connector == Q.OR  # One true part decides an OR, one false part an AND.
+    answer = decisive if decisive in parts else None if None in parts else not decisive
+    return answer if answer is None else answer != condition.negated
+
+
+def _comparison_holds(
+    path: str, value: Any, model: type[Model], connection: Any, row: Mapping[str, Any]
+) -> bool | None:
+    name, _, lookup = path.partition("__")
+    field: Any = model._meta.get_field(name)
+    left = row[field.column]
+    if lookup == "isnull":
+        return (left is None) is value
+    is_column = isinstance(value, F)
+    right = row[_column(value.name, model)] if is_column else field.get_db_prep_save(value, connection)
+    return None if left is None or right is None else COMPARISONS[lookup or "exact"](left, right)
