@@ -1,16 +1,20 @@
 """Every way to the server is guarded: nothing here can connect, so whatever is refused was refused before it left."""
 
+from types import SimpleNamespace
+
 import pytest
-from django.db import NotSupportedError
+from django.db import IntegrityError, NotSupportedError
 from pymongo import CursorType, DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import ServerSelectionTimeoutError
 
+from coursebundler.documentdb.checks import RowCheck
 from coursebundler.documentdb.driver import Client, Collection, Cursor, Database
 from coursebundler.documentdb.rewrite import Planner
 from coursebundler.documentdb.support import LEVELS
 
 BAD = {"$where": "1"}
 FINE = {"a": 1}
+GERMAN = {"locale": "de"}
 PIPELINE_UPDATE = [{"$set": {"a": {"$concat": ["$b", "$c"]}}}]
 
 
@@ -117,6 +121,16 @@ PATHS = {
     "by way of the client": lambda c: c.database.client.shop.orders.find(BAD),
     "get_database": lambda c: c.database.client.get_database("shop").orders.find(BAD),
     "get_default_database": lambda c: c.database.client.get_default_database("shop").orders.find(BAD),
+    "count_documents, options": lambda c: c.count_documents(FINE, collation=GERMAN),
+    "distinct, options": lambda c: c.distinct("a", FINE, collation=GERMAN),
+    "watch, options": lambda c: c.watch([], collation=GERMAN),
+    "replace_one, options": lambda c: c.replace_one(FINE, FINE, collation=GERMAN),
+    "delete_one, options": lambda c: c.delete_one(FINE, collation=GERMAN),
+    "delete_many, options": lambda c: c.delete_many(FINE, collation=GERMAN),
+    "find_one_and_replace, options": lambda c: c.find_one_and_replace(FINE, FINE, collation=GERMAN),
+    "find_one_and_delete, options": lambda c: c.find_one_and_delete(FINE, collation=GERMAN),
+    "aggregate of the database, options": lambda c: c.database.aggregate([], collation=GERMAN),
+    "bulk, something new": lambda c: c.bulk_write([SimpleNamespace(_filter=FINE)]),
     "command": lambda c: c.database.command("somethingNew"),
     "command, as a document": lambda c: c.database.command({"find": "orders", "filter": BAD}),
     "explain": lambda c: c.database.command("explain", {"aggregate": "orders", "pipeline": [{"$unionWith": "x"}]}),
@@ -142,6 +156,30 @@ def test_it_refuses_before_anything_is_sent(client_at, path, level):
         return  # Collation is there from 8.0 on.
     with pytest.raises(NotSupportedError, match=rf"^Amazon DocumentDB {level} does not support \S.* Instead: \S.*\.$"):
         PATHS[path](client_at(level)["shop"]["orders"])
+
+
+WRONG = {"a": 2, "b": 1}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda c: c.insert_one(WRONG),
+        lambda c: c.insert_many([FINE, WRONG]),
+        lambda c: c.update_one({}, {"$set": WRONG}),
+        lambda c: c.update_one({}, {"$set": {"a": 2}, "$setOnInsert": {"b": 1}}, upsert=True),
+        lambda c: c.find_one_and_update({}, {"$set": WRONG}),
+        lambda c: c.replace_one({}, WRONG),
+        lambda c: c.find_one_and_replace({}, WRONG),
+        lambda c: c.bulk_write([InsertOne(WRONG)]),
+        lambda c: c.bulk_write([UpdateOne({}, {"$set": WRONG})]),
+        lambda c: c.bulk_write([ReplaceOne({}, WRONG)]),
+    ],
+)
+def test_it_keeps_the_checks_that_the_server_cannot(client, collection, write):
+    client.row_checks = {"orders": [RowCheck("a_first", {"a", "b"}, lambda row: row["a"] < row["b"])]}
+    with pytest.raises(IntegrityError, match="CHECK constraint failed: a_first"):
+        write(collection)
 
 
 @pytest.mark.parametrize("find", ["find", "update_one", "replace_one", "aggregate", "delete_one", "distinct"])
