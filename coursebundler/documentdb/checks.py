@@ -111,19 +111,37 @@ def row_checks(connection: Any) -> dict[str, list[RowCheck]]:
     found: dict[str, list[RowCheck]] = {}
     for model in apps.get_models():
         names = unenforced(model, connection)
-        for check in (item for item in model._meta.constraints if item.name in names):
-            holds = partial(_holds, check.condition, model, connection)
-            columns = {_column(path.partition("__")[0], model) for path in _paths(check.condition)}
-            found.setdefault(model._meta.db_table, []).append(RowCheck(check.name, columns, holds))
+        for check in model._meta.constraints:
+            if isinstance(check, CheckConstraint) and check.name in names and _is_plain(check.condition):
+                found.setdefault(model._meta.db_table, []).append(row_check(check, model, connection))
     return found
 
 
-def _paths(condition: Any) -> set[str]:
-    """All that a condition names: {"ends_at__gt", "starts_at"}."""
+def row_check(check: CheckConstraint, model: type[Model], connection: Any) -> RowCheck:
+    columns = {_column(name, model) for name in _names(check.condition)}
+    return RowCheck(check.name, columns, partial(_holds, check.condition, model, connection))
+
+
+def _is_plain(condition: Any) -> bool:
+    """Comparisons with constants and columns; not XOR, and nothing computed."""
     if isinstance(condition, Q):
-        return set().union(*map(_paths, condition.children))
+        return condition.connector != Q.XOR and all(map(_is_plain, condition.children))
     path, value = condition
-    return {path, value.name} if isinstance(value, F) else {path}
+    is_known = (path.partition("__")[2] or "exact") in {"isnull", *COMPARISONS}
+    return is_known and (isinstance(value, F) or not hasattr(value, "resolve_expression"))
+
+
+def _names(condition: Any) -> set[str]:
+    """The fields that a condition names: {"ends_at", "starts_at"}."""
+    if isinstance(condition, Q):
+        return set().union(*map(_names, condition.children))
+    path, value = condition
+    return {path.partition("__")[0], *([_name_of(value)] if isinstance(value, F) else [])}
+
+
+def _name_of(column: Any) -> str:
+    """F("starts_at") → "starts_at"."""
+    return str(column.name)
 
 
 def _column(name: str, model: type[Model]) -> str:
@@ -133,7 +151,8 @@ def _column(name: str, model: type[Model]) -> str:
 
 def _holds(condition: Any, model: type[Model], connection: Any, row: Mapping[str, Any]) -> bool | None:
     if not isinstance(condition, Q):
-        return _comparison_holds(*condition, model, connection, row)
+        path, value = condition
+        return _comparison_holds(path, value, model, connection, row)
     parts = {_holds(child, model, connection, row) for child in condition.children}
     decisive = condition.connector == Q.OR  # One true part decides an OR, one false part an AND.
     answer = decisive if decisive in parts else None if None in parts else not decisive
@@ -149,5 +168,5 @@ def _comparison_holds(
     if lookup == "isnull":
         return (left is None) is value
     is_column = isinstance(value, F)
-    right = row[_column(value.name, model)] if is_column else field.get_db_prep_save(value, connection)
+    right = row[_column(_name_of(value), model)] if is_column else field.get_db_prep_save(value, connection)
     return None if left is None or right is None else COMPARISONS[lookup or "exact"](left, right)

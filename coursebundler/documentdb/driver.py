@@ -217,7 +217,7 @@ class Collection(PlainCollection):
         guard.check_document(document, self.level)
         self._check_row(document)
 
-    def _check_values(self, update: Document) -> None:
+    def _check_values(self, update: Any) -> None:
         self._check_row(update.get("$setOnInsert", {}) | update.get("$set", {}))
 
     def _check_row(self, values: Any) -> None:
