@@ -23,6 +23,9 @@ from coursebundler.documentdb.updates import names_one_row, per_row_updates, upd
 
 Document = dict[str, Any]
 
+# The server's own first batch is of 101 rows: a course of 150 lectures would take two commands.
+ROWS_AT_ONCE = 1000
+
 # Untyped on purpose: pymongo's overloads describe what it returns, and these take and return ours.
 PlainClient: Any = pymongo.MongoClient
 PlainDatabase: Any = database.Database
@@ -128,7 +131,7 @@ class Collection(PlainCollection):
         plan, values = self._prepare(list(pipeline), session)
         if plan.constants is not None:
             return Rows(rows_of_constants(fill(plan.constants, values)))
-        cursor = super().aggregate(plan.fill(values), session, **kwargs)
+        cursor = super().aggregate(plan.fill(values), session, **{"batchSize": ROWS_AT_ONCE} | kwargs)
         if plan.for_no_rows is None and plan.default is None:
             return cursor
         return Rows(list(cursor) or [plan.default or row_for_no_rows(fill(plan.for_no_rows, values))])
