@@ -9,8 +9,8 @@ IN_VENV = $(VENV)/bin/python
 
 help:
 	@echo "make run     start the site and the payment sandbox (PORT, DATABASE_URL and DATA_DIR are honoured)"
-	@echo "make test    every test that can run on this machine; says what was left out"
-	@echo "make test-documentdb  the suite again on a server that speaks DocumentDB's protocol, at levels 5.0 and 8.0.2"
+	@echo "make test    every test that can run on this machine, on SQLite and on DocumentDB's look-alike; says what was left out"
+	@echo "make test-documentdb  the part of it on a server that speaks DocumentDB's protocol, at levels 5.0 and 8.0.2"
 	@echo "make lint    style, types, templates, migrations, deployment checks"
 	@echo "make format  put code and templates into shape"
 	@echo "make bench   requests per second beside a bare Django view"

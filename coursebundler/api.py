@@ -24,6 +24,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
 from coursebundler import tokens
+from coursebundler.db import is_unavailable
 
 
 class ApiError(Exception):
@@ -227,6 +228,8 @@ for _unreadable in (BadRequest, SuspiciousOperation, MultiPartParserError, Unrea
 
 @api.exception_handler(Exception)
 def _on_unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    if is_unavailable(error):
+        raise error  # coursebundler/outage.py answers, as for the rest of the site
     response = error_response(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side.")
     log_response("The API failed: %s", request.path, response=response, request=request, exception=error)
     return response

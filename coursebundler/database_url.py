@@ -21,6 +21,8 @@ LEVEL_OF_MONGODB = "8.0.2"
 # Health checks have two seconds in all.
 SERVER_SELECTION_MILLISECONDS = 1500
 CONNECT_MILLISECONDS = 2000
+# A host that dies without a word is noticed by its silence: after this and CONNECT_MILLISECONDS, what waits fails.
+HEARTBEAT_MILLISECONDS = 3000
 LOCAL_CACHE = "django.core.cache.backends.locmem.LocMemCache"
 EXAMPLE = "documentdb://user:password@host:27017/name?engine=8.0.2"
 
@@ -49,18 +51,27 @@ class Secret(str):
         return "'********'"
 
 
-def databases(url: str, *, threads: int = 4, secret_arn: str = "") -> dict[str, dict[str, Any]]:
+def databases(
+    url: str, *, threads: int = 4, secret_arn: str = "", listings_from_secondaries: bool = False
+) -> dict[str, dict[str, Any]]:
     """Django's DATABASES. `threads` is how many use the pool of one process at once.
 
     `secret_arn` names a secret in AWS Secrets Manager that holds user and password; the URL then names neither.
+    `listings_from_secondaries` is whether what `coursebundler.db.allow_lag` marks may be read from a secondary.
     """
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
         if secret_arn:
             raise ImproperlyConfigured("DATABASE_SECRET_ARN is set, but an SQLite database has no password.")
+        if listings_from_secondaries:
+            raise ImproperlyConfigured(
+                "DATABASE_LISTINGS_FROM_SECONDARIES is true, but an SQLite database has no secondaries."
+            )
         return {"default": _sqlite(url)}
     if scheme in ("documentdb", "mongodb", "mongodb+srv"):
-        return {"default": _documentdb(scheme, url, threads, secret_arn)}
+        config = _documentdb(scheme, url, threads, secret_arn)
+        config["OPTIONS"]["listings_from_secondaries"] = listings_from_secondaries
+        return {"default": config}
     raise ImproperlyConfigured(
         f"DATABASE_URL must begin with sqlite:///, documentdb:// or mongodb://, and it begins with "
         f"{scheme + ':' if ':' in url else 'no scheme'}. For example {EXAMPLE}"
@@ -122,11 +133,17 @@ def _documentdb(scheme: str, url: str, threads: int, secret_arn: str) -> dict[st
         defaults = {"retryWrites": True} if engine is None else {"retryWrites": engine == "8.0.2"}
     defaults |= {
         "connectTimeoutMS": CONNECT_MILLISECONDS,
+        "heartbeatFrequencyMS": HEARTBEAT_MILLISECONDS,
         "serverSelectionTimeoutMS": SERVER_SELECTION_MILLISECONDS,
         "maxPoolSize": threads + 1,
         "appname": "coursebundler",
     }
     options = defaults | options
+    if options.get("readPreference", "primary") != "primary":
+        raise ImproperlyConfigured(
+            "DATABASE_URL: readPreference must be primary, since a secondary may not know yet what was bought or "
+            "revoked. For the catalogue's lists there is DATABASE_LISTINGS_FROM_SECONDARIES=true."
+        )
     if options.get("tls") is False:
         options.pop("tlsCAFile", None)
     return {

@@ -6,14 +6,17 @@ IntegrityError inside the block, nothing slow inside the block.
 """
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connections, transaction
+from django.db.models import QuerySet
 
 Result = TypeVar("Result")
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
 ATTEMPTS = 6
 FIRST_PAUSE_SECONDS = 0.02
@@ -65,9 +68,39 @@ def pause_seconds(attempt: int) -> float:
     return random.uniform(longest / 2, longest)  # noqa: S311  nothing secret
 
 
+def allow_lag(rows: Rows) -> Rows:
+    """The same rows, which with DATABASE_LISTINGS_FROM_SECONDARIES may come from a secondary, some seconds old.
+
+    For lists of what anybody may see, and for nothing that is kept longer than the answer. Never for access, orders,
+    progress, or rows that are changed afterwards. In a transaction they come from the primary all the same.
+    """
+    rows = rows.all()
+    rows.query.may_lag = True  # type: ignore[attr-defined]  # clones of the query keep it; the compiler looks at it
+    return rows
+
+
 def is_transient(error: DatabaseError) -> bool:
     """Whether the same transaction, started over, can succeed: another one was in its way, or the server changed."""
     has_label = getattr(error.__cause__, "has_error_label", None)
     if has_label is not None:
         return bool(has_label("TransientTransactionError"))
     return "database is locked" in str(error)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database could not be asked, or not just now: the same request, sent again, can succeed.
+
+    Not for what a person must mend in the program, such as a table that is missing.
+    """
+    if not isinstance(error, DatabaseError):
+        return False
+    sqlite_code = getattr(error.__cause__, "sqlite_errorcode", None)
+    if sqlite_code is not None:
+        # The low byte is the class of error: locked, cannot open, disk full … and "SQL error", which is the program's.
+        return isinstance(error, OperationalError) and sqlite_code & 0xFF != sqlite3.SQLITE_ERROR
+    return isinstance(error, OperationalError) or is_transient(error)
+
+
+def reason_of(error: BaseException) -> str:
+    """For logs: what the driver said, shortened. It names hosts, and never passwords."""
+    return f"{error} {str(error.__cause__ or '')[:200]}".strip()

@@ -25,6 +25,13 @@ def rupees(paise: int) -> str:
 
 
 @register.filter
+def exact_rupees(paise: int) -> str:
+    """149900 → ₹1,499.00, for documents; everywhere else `rupees` reads better."""
+    text = rupees(paise)
+    return text if paise % 100 else f"{text}.00"
+
+
+@register.filter
 def duration(seconds: int) -> str:
     """4800 → 1 h 20 min; 95 → 1 min 35 s; 20 → 20 s."""
     hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60

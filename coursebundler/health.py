@@ -7,6 +7,8 @@ from django.contrib.auth import get_user_model
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from coursebundler.db import reason_of
+
 logger = logging.getLogger(__name__)
 
 
@@ -19,8 +21,8 @@ def ready(request: HttpRequest) -> JsonResponse:
     """200 when the database answers, else 503, and the load balancer sends traffic elsewhere."""
     try:
         get_user_model()._default_manager.values_list("pk").first()
-    except DatabaseError:
-        logger.exception("Not ready: the database does not answer.")
+    except DatabaseError as error:
+        logger.error("Not ready: %s", reason_of(error))
         return JsonResponse({"status": "unavailable"}, status=503)
     return JsonResponse({"status": "ready"})
 

@@ -113,6 +113,8 @@ DATABASES = database_url.databases(
     threads=env.int("WEB_THREADS", default=4),
     # Where in AWS Secrets Manager its user and password are, if they are not in the URL (docs/database.md).
     secret_arn=env.str("DATABASE_SECRET_ARN", default="").strip(),
+    # Whether the catalogue's lists may come from DocumentDB's secondaries, some seconds old.
+    listings_from_secondaries=env.bool("DATABASE_LISTINGS_FROM_SECONDARIES", default=False),
 )
 DEFAULT_AUTO_FIELD = "coursebundler.fields.UUIDAutoField"
 ALLAUTH_DEFAULT_AUTO_FIELD = DEFAULT_AUTO_FIELD
@@ -168,7 +170,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True
 # Rows, so that ending one ends it everywhere: docs/decisions/0021-sessions.md.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "users.sessions"
 SESSION_SERIALIZER = "users.sessions.UUIDSessionSerializer"
 
 # --- Pages and files ---
@@ -211,6 +213,21 @@ RAZORPAY_KEY_SECRET = required("RAZORPAY_KEY_SECRET", development="sandbox-key-s
 RAZORPAY_WEBHOOK_SECRET = required("RAZORPAY_WEBHOOK_SECRET", development="sandbox-webhook-secret")
 # For connecting and for each answer; a webhook of theirs must be answered within 5 s, and we ask back before we do.
 RAZORPAY_TIMEOUT_SECONDS = env.float("RAZORPAY_TIMEOUT_SECONDS", default=4)
+# Above this sum, all refunds of an order together, a second member of staff has to agree.
+REFUND_APPROVAL_ABOVE_PAISE = env.int("REFUND_APPROVAL_ABOVE_PAISE", default=500_000)
+# An error is logged if payments came in for so long and no webhook did.
+WEBHOOK_SILENCE_HOURS = env.int("WEBHOOK_SILENCE_HOURS", default=6)
+# How long a subscription whose renewal failed stays open; Razorpay tries again on each of the three following days.
+SUBSCRIPTION_GRACE_DAYS = env.int("SUBSCRIPTION_GRACE_DAYS", default=4)
+
+# --- The seller, as tax documents name it (docs/books.md); payments/apps.py checks it ---
+# Without a GSTIN the school is not registered: no tax is in its prices, and none on its invoices.
+SELLER_GSTIN = env.str("SELLER_GSTIN", default="29ABCDE1234F1ZW" if DEBUG else "").strip().upper()
+SELLER_NAME = env.str("SELLER_NAME", default="CourseBundler (demonstration)" if DEBUG else "").strip()
+SELLER_ADDRESS = env.str("SELLER_ADDRESS", default="1 Example Road, Bengaluru 560001" if DEBUG else "").strip()
+SELLER_STATE = env.str("SELLER_STATE", default=SELLER_GSTIN[:2]).strip()
+GST_RATE_BP = env.int("GST_RATE_BP", default=1800)
+SAC_CODE = env.str("SAC_CODE", default="999293").strip()
 
 # --- Mail ---
 # On a laptop mail is written to a folder and read at /dev/mail.
@@ -270,5 +287,8 @@ LOGGING = {
         },
     },
     "root": {"handlers": ["stdout"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.server": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "django.server": {"handlers": [], "propagate": True},
+        "fontTools": {"level": "WARNING"},  # it tells of every letter of every PDF
+    },
 }

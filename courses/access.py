@@ -32,7 +32,9 @@ def explain_access(user: "User | AnonymousUser", course: Course, lecture: Lectur
     grants = list(Grant.objects.filter(user=user).covering(course)) if user.is_authenticated else []
     now = timezone.now()
     if active := [grant for grant in grants if grant.is_active(now)]:
-        return _allowed_by(max(active, key=lambda grant: (grant.ends_at is None, grant.ends_at, grant.created_at)))
+        best = max(active, key=lambda grant: (grant.ends_at is None, grant.ends_at, grant.created_at))
+        best.course = course if best.course_id else None  # the same row, so it need not be fetched
+        return explain_grant(best, now)
     if lecture is not None and lecture.is_preview and course.is_published:
         return Access(is_allowed=True, reason="preview", explanation="This lecture is a free preview.")
     if not user.is_authenticated:
@@ -40,25 +42,52 @@ def explain_access(user: "User | AnonymousUser", course: Course, lecture: Lectur
     return _refused_for(course, grants, now)
 
 
+def explain_grant(grant: Grant, now: datetime) -> Access:
+    """What one grant gives today, from where it comes, until when, and what to do next. No query, if its course is
+    loaded; the lists of /my/access and every answer of `explain_access` about a grant are made of this.
+    """
+    if grant.is_active(now):
+        return _allowed_by(grant)
+    if grant.revoked_at:
+        text = f"Your access was taken back on {_day(grant.revoked_at)}. You had it from {grant.source}. {grant.note}"
+        return _refused("revoked", text.strip(), "Ask us why", reverse("users:contact"), grant)
+    if grant.starts_at > now:
+        text = f"Your access begins on {_day(grant.starts_at)}. You have it from {grant.source}."
+        return _refused("not_started", text, "My courses", reverse("courses:my_courses"), grant)
+    text = f"Your access ended on {_day(grant.ends_at or now)}. You had it from {grant.source}."
+    return _refused("ended", text, *_renewal(grant), grant)
+
+
 def _allowed_by(grant: Grant) -> Access:
-    until = f", until {date_format(grant.ends_at, 'j F Y')}" if grant.ends_at else ""
-    explanation = f"You have this from: {grant.get_source_kind_display().lower()}{until}."
-    return Access(is_allowed=True, reason="grant", explanation=explanation, grant=grant)
+    until = f", until {_day(grant.ends_at)}" if grant.ends_at else ""
+    if grant.course:
+        next_step = "Watch", reverse("courses:course_resume", args=[grant.course.slug])
+    else:
+        next_step = "See all courses", reverse("courses:course_list")
+    return Access(True, "grant", f"You have this from {grant.source}{until}.", grant, *next_step)
+
+
+def _renewal(grant: Grant) -> tuple[str, str]:
+    """(label, address) of where somebody whose access has ended gets it again."""
+    if grant.source_kind == Grant.Source.SUBSCRIPTION:
+        return "Subscribe again", reverse("payments:subscribe")
+    if grant.course and grant.course.is_published:
+        return "See the course", grant.course.get_absolute_url()
+    return "Ask us", reverse("users:contact")
 
 
 def _refused_for(course: Course, grants: list[Grant], now: datetime) -> Access:
-    page = course.get_absolute_url()
     latest = max(grants, key=lambda grant: grant.created_at, default=None)
     if latest is None:
-        return _refused("no_grant", f"You do not own “{course.title}” yet.", "See the course", page)
-    if latest.revoked_at:
-        text = f"Your access was taken back on {date_format(latest.revoked_at, 'j F Y')}. {latest.note}".strip()
-        return _refused("revoked", text, "Ask us why", reverse("users:contact"), latest)
-    if latest.starts_at > now:
-        text = f"Your access begins on {date_format(latest.starts_at, 'j F Y')}."
-        return _refused("not_started", text, "My courses", reverse("courses:my_courses"), latest)
-    ended = date_format(latest.ends_at or now, "j F Y")
-    return _refused("ended", f"Your access ended on {ended}.", "See the course", page, latest)
+        text = f"You do not own “{course.title}” yet."
+        return _refused("no_grant", text, "See the course", course.get_absolute_url())
+    if latest.course_id:
+        latest.course = course  # the same row, so it need not be fetched
+    return explain_grant(latest, now)
+
+
+def _day(moment: datetime) -> str:
+    return date_format(moment, "j F Y")
 
 
 def _refused(reason: str, explanation: str, label: str, url: str, grant: Grant | None = None) -> Access:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from coursebundler.atomic_admin import AtomicMixin
+from coursebundler.autocomplete import AutocompleteMixin
 from coursebundler.exports import ExportMixin
 from coursebundler.formatting import rupees
 from courses.forms import CourseAdminForm, LectureAdminForm
@@ -121,7 +122,7 @@ class LectureAdmin(UploadsMixin, OwnCoursesMixin, ExportMixin, AtomicMixin, admi
 
 
 @admin.register(Grant)
-class GrantAdmin(ExportMixin, AtomicMixin, admin.ModelAdmin):
+class GrantAdmin(AutocompleteMixin, ExportMixin, AtomicMixin, admin.ModelAdmin):
     """Grants are given and taken back here; they are never deleted, so that access can be explained later."""
 
     ordering = NEWEST_FIRST
@@ -168,7 +169,7 @@ class ProgressAdmin(ExportMixin, admin.ModelAdmin):
 
 
 @admin.register(Saved)
-class SavedAdmin(ExportMixin, admin.ModelAdmin):
+class SavedAdmin(AutocompleteMixin, ExportMixin, admin.ModelAdmin):
     ordering = NEWEST_FIRST
     list_display = ["user", "course", "created_at"]
     search_fields = ["user__email", "course__title"]

@@ -265,6 +265,9 @@ class CourseAdminForm(MediaAdminForm):
             "instructor",
             "level",
             "price_paise",
+            "sale_price_paise",
+            "sale_starts_at",
+            "sale_ends_at",
             "status",
         ]
 

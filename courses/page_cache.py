@@ -15,8 +15,9 @@ from courses.models import CatalogueRevision
 
 View = Callable[..., HttpResponse]
 
-# A page also shows what is not part of the catalogue, an instructor's new name say: that may lag this long.
-MAX_AGE_SECONDS = 300
+# A page also shows what no row's change announces, the begin and the end of a sale or an instructor's new name: that
+# may lag this long.
+MAX_AGE_SECONDS = 60
 
 
 def cached_for_anonymous(view: View) -> View:
@@ -24,14 +25,19 @@ def cached_for_anonymous(view: View) -> View:
 
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.method not in ("GET", "HEAD") or settings.SESSION_COOKIE_NAME in request.COOKIES:
-            response = view(request, *args, **kwargs)
-        else:
+        if is_kept(request):
             response = _anonymous_page(request, lambda: view(request, *args, **kwargs))
+        else:
+            response = view(request, *args, **kwargs)
         patch_vary_headers(response, ["Cookie", "HX-Request"])
         return response
 
     return answer
+
+
+def is_kept(request: HttpRequest) -> bool:
+    """Whether the page will be shown to others too: its rows must then be as new as the revision that it is kept by."""
+    return request.method in ("GET", "HEAD") and settings.SESSION_COOKIE_NAME not in request.COOKIES
 
 
 def _anonymous_page(request: HttpRequest, render: Callable[[], HttpResponse]) -> HttpResponse:

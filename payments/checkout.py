@@ -16,8 +16,13 @@ def open_at_gateway(order: Order) -> None:
     """Give the order a gateway order, or keep the one it has. Raises GatewayError; the order then waits for a retry.
 
     Safe to repeat and to race: the first id that is written stays, and one that lost was never shown to anybody. Asks
-    the gateway about an order it has seen before, so `order` may be paid afterwards.
+    the gateway about an order it has seen before, so `order` may be paid afterwards. An order of nothing becomes paid
+    here and needs no gateway.
     """
+    if not order.amount_paise:
+        confirm_order(order)
+        order.refresh_from_db()
+        return
     try:
         confirm_order(order)
         is_known = bool(order.gateway_order_id)

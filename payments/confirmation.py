@@ -11,10 +11,12 @@ from enum import StrEnum
 from django.utils import timezone
 
 from coursebundler.db import on_commit, run_in_transaction
+from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
-from courses.models import Grant
-from payments import emails, razorpay
-from payments.models import Order, Payment
+from payments import additions, emails, entitlements, invoices, razorpay, seats
+from payments.leases import send_once
+from payments.models import CouponUse, Order, OrderEvent, Payment
+from payments.models.orders import first_check_at
 from payments.razorpay import GatewayPayment
 
 logger = logging.getLogger(__name__)
@@ -24,6 +26,7 @@ class Outcome(StrEnum):
     """What asking the gateway led to; webhook events remember it."""
 
     PAID = "paid"
+    REFUNDED = "refunded"
     MISMATCH = "mismatch"
     PENDING = "pending"
     FAILED = "failed"
@@ -32,14 +35,23 @@ class Outcome(StrEnum):
 
 
 def confirm_order(order: Order) -> Outcome:
-    """Ask the gateway for every attempt to pay this order and apply each. Raises GatewayError if it does not answer."""
+    """Ask the gateway for every attempt to pay this order and apply each. Raises GatewayError if it does not answer.
+
+    An order of nothing is as good as paid: whoever opened it said so, and there is nothing to ask.
+    """
+    if not order.amount_paise:
+        return Outcome.PAID if mark_paid(order, None) else Outcome.UNPAID
     outcomes = [_apply(order, payment) for payment in razorpay.fetch_order_payments(order)]
     return min(outcomes, key=list(Outcome).index, default=Outcome.UNPAID)
 
 
 def confirm_payment(gateway_payment_id: str) -> Outcome:
     """Ask the gateway for one payment and apply it to the order it belongs to. Raises GatewayError."""
-    payment = razorpay.fetch_payment(gateway_payment_id)
+    return apply_payment(razorpay.fetch_payment(gateway_payment_id))
+
+
+def apply_payment(payment: GatewayPayment) -> Outcome:
+    """Apply what the gateway has just said about a payment to the order it belongs to. Safe to repeat."""
     order = Order.objects.filter(gateway_order_id=payment.order_id).first()
     if order is None:
         logger.warning("Payment %s is for gateway order %s, which is not ours.", payment.id, payment.order_id)
@@ -53,17 +65,22 @@ def _apply(order: Order, payment: GatewayPayment) -> Outcome:
     if payment.status == "failed":
         _record(order, payment, Payment.Entry.FAILED)
         return Outcome.FAILED
-    # Authorized money is on its way and Razorpay captures it; refunds are booked by later work.
+    if payment.status == "refunded":  # all of it, and payments/refunds.py books that; it pays for nothing any more
+        return Outcome.REFUNDED
+    # Authorized money is on its way and Razorpay captures it.
     return Outcome.PENDING if payment.status in ("created", "authorized") else Outcome.UNPAID
 
 
-def mark_paid(order: Order, payment: GatewayPayment) -> bool:
+def mark_paid(order: Order, payment: GatewayPayment | None) -> bool:
     """The one way to paid: the order, its ledger row and its grants, all or none; then the receipt.
 
     Safe to call any number of times and concurrently; on a paid order it gives grants that are missing. False, with a
     ledger row for a person to look at, if the payment is not exactly what the order asks for. A cancelled order that
-    gets paid after all counts as paid: somebody's money must never end in nothing.
+    gets paid after all counts as paid: somebody's money must never end in nothing. An order of nothing needs no
+    payment (None), and stays cancelled once it is.
     """
+    if payment is None:
+        return _mark_free(order)
     if not _is_what_was_asked(order, payment):
         if _record(order, payment, Payment.Entry.MISMATCH):
             logger.error("Payment %s is not what order %s asks for; a person must look.", payment.id, order.pk)
@@ -76,14 +93,42 @@ def mark_paid(order: Order, payment: GatewayPayment) -> bool:
     return True
 
 
+def _mark_free(order: Order) -> bool:
+    """False for an order that costs something, or that was cancelled."""
+    if order.amount_paise:
+        logger.error("Order %s costs something and cannot be given away.", order.pk)
+        return False
+    became_paid = run_in_transaction(lambda: _book_free(order))
+    if became_paid:
+        log_event("order_paid", order=order.pk, payment="", amount_paise=0)
+    return Order.objects.paid().filter(pk=order.pk).exists()
+
+
+def _book_free(order: Order) -> bool:
+    became_paid = _set_paid(order, Order.Status.CREATED)
+    if became_paid or Order.objects.paid().filter(pk=order.pk).exists():
+        _complete(order, "paid:free", "Nothing to pay.")
+    return became_paid
+
+
 def _book(order: Order, payment: GatewayPayment) -> tuple[bool, bool]:
     """(whether this call made it paid, whether the payment is new to the ledger)."""
-    became_paid = _set_paid(order)
+    became_paid = _set_paid(order, Order.Status.CREATED, Order.Status.CANCELLED)
     is_new_payment = _record(order, payment, Payment.Entry.CAPTURED)
-    for line in order.lines.all():
-        Grant.objects.give(order.user, line.course, Grant.Source.ORDER_LINE, line.pk)
-    on_commit(lambda: _send_receipt_once(order))
+    how = f"by {payment.method}, {payment.id}" if payment.method else payment.id
+    _complete(order, f"paid:{payment.id}", f"Paid {rupees(payment.amount_paise)} ({how}).")
     return became_paid, is_new_payment
+
+
+def _complete(order: Order, key: str, text: str) -> None:
+    """What follows from paid: at once what it gives, after the commit what may fail and is healed later."""
+    entitlements.give(order)
+    CouponUse.keep(order)
+    OrderEvent.note(order, key, text)
+    on_commit(lambda: additions.try_to_give_additions(order))
+    on_commit(lambda: invoices.try_to_issue(order))
+    on_commit(lambda: send_receipt_once(order))
+    on_commit(lambda: seats.send_invitations(order))
 
 
 def _is_what_was_asked(order: Order, payment: GatewayPayment) -> bool:
@@ -95,10 +140,10 @@ def _is_what_was_asked(order: Order, payment: GatewayPayment) -> bool:
     )
 
 
-def _set_paid(order: Order) -> bool:
+def _set_paid(order: Order, *from_statuses: str) -> bool:
     """Whether this call changed the row; nobody else's did then."""
-    payable = Order.objects.filter(pk=order.pk, status__in=[Order.Status.CREATED, Order.Status.CANCELLED])
-    return bool(payable.update(status=Order.Status.PAID, paid_at=timezone.now()))
+    payable = Order.objects.filter(pk=order.pk, status__in=from_statuses)
+    return bool(payable.update(status=Order.Status.PAID, paid_at=timezone.now(), check_at=first_check_at()))
 
 
 def _record(order: Order, payment: GatewayPayment, entry: Payment.Entry) -> bool:
@@ -123,13 +168,11 @@ def _warn_if_paid_twice(order: Order, payment: GatewayPayment) -> None:
         logger.error("Order %s was paid again by %s; a person must refund it.", order.pk, payment.id)
 
 
-def _send_receipt_once(order: Order) -> None:
-    """Send the receipt unless somebody has claimed it. A failing mail server changes nothing about the order."""
-    unsent = Order.objects.paid().filter(pk=order.pk, receipt_sent_at__isnull=True)
-    if not unsent.update(receipt_sent_at=timezone.now()):
-        return
-    try:
-        emails.send_receipt(Order.objects.select_related("user").get(pk=order.pk))
-    except Exception:
-        logger.exception("The receipt of order %s was not sent; the next confirmation tries again.", order.pk)
-        Order.objects.filter(pk=order.pk).update(receipt_sent_at=None)
+def send_receipt_once(order: Order) -> bool:
+    """Whether this call sent it. A failing mail server changes nothing about the order; the reconciler tries again."""
+    return send_once(
+        Order.objects.paid().filter(pk=order.pk),
+        "receipt",
+        lambda: emails.send_receipt(Order.objects.select_related("user").get(pk=order.pk)),
+        about=f"order {order.pk}",
+    )

@@ -12,14 +12,29 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
-from django.db.models import Count, Max, Model, Q, QuerySet
+from django.db.models import Count, Max, Model, Q, QuerySet, Sum
 from django.utils import timezone
 
 from coursebundler.fields import uuid7
 from coursebundler.plans import Find
 from courses.models import Course, Grant, Lecture, Progress, Saved, SearchToken, Section
 from courses.views.catalogue import SORTS, find_courses
-from payments.models import Order, OrderLine, Payment, WebhookEvent
+from payments import disputes, reconciliation, refunds
+from payments.models import (
+    BooksDifference,
+    BooksReport,
+    Dispute,
+    Earning,
+    Order,
+    OrderEvent,
+    OrderLine,
+    Payment,
+    Refund,
+    RefundLine,
+    Seat,
+    TaxDocument,
+    WebhookEvent,
+)
 from users.models import User
 
 ADMIN_PAGE_SIZE = 100
@@ -99,6 +114,8 @@ def _of_a_course() -> Iterator[Listing]:
 def _of_a_student() -> Iterator[Listing]:
     user, course = some(Grant, "user_id"), Course(pk=some(Grant, "course_id"))
     yield Listing("may they watch it", lambda: Grant.objects.filter(user=user).covering(course), "a student's grants")
+    held = Grant.objects.filter(user=user).select_related("course__category").order_by("-pk")
+    yield Listing("all that they hold", lambda: held[:24], "a student's grants")
     yield Listing("courses open to them", lambda: Grant.objects.filter(user=user).active(), "a student's grants")
     studied = Progress.objects.filter(user=user).order_by().values("course_id")
     yield Listing("courses begun", lambda: studied.annotate(done=Count("done_at"), last=Max("updated_at")))
@@ -125,7 +142,55 @@ def _of_payments() -> Iterator[Listing]:
     yield Listing("an order's payments", lambda: Payment.objects.filter(order=order), "an order's payments")
     payments = Payment.objects.filter(gateway_payment_id="pay_1", entry="captured")
     yield Listing("a payment by the gateway's number", lambda: payments.order_by())
+    yield from _of_money_back(order)
+    yield from _of_books()
+    yield from _of_seats()
+    yield from _of_the_reconciler()
     yield Listing("an event seen before", lambda: WebhookEvent.objects.filter(event_id="event_1").order_by())
+
+
+def _of_money_back(order: Any) -> Iterator[Listing]:
+    lines, refunds_of = "an order's lines", "an order's refunds"
+    yield Listing("an order's refunds", lambda: Refund.objects.filter(order=order), refunds_of)
+    yield Listing("an order's disputes", lambda: Dispute.objects.filter(order=order), "an order's disputes")
+    yield Listing("an order's timeline", lambda: OrderEvent.objects.filter(order=order), "an order's events")
+    yield Listing("lines that go back", lambda: RefundLine.objects.filter(line=some(OrderLine)), lines)
+    yield Listing(
+        "a refund by the gateway's number", lambda: Refund.objects.filter(gateway_refund_id="rfnd_1").order_by()
+    )
+    yield Listing("refunds to settle", refunds.unsettled, "the refunds of some days")
+    yield Listing("disputes to settle", disputes.unsettled, "the disputes that are open")
+
+
+def _of_seats() -> Iterator[Listing]:
+    seats = Seat.objects.filter(order=some(Seat, "order_id"))
+    yield Listing("an order's seats", lambda: seats.select_related("claimed_by", "order__user"), "an order's seats")
+    yield Listing("a seat by its link", lambda: Seat.objects.filter(token="secret").order_by())  # noqa: S106
+
+
+def _of_the_reconciler() -> Iterator[Listing]:
+    now = timezone.now()
+    yield Listing("orders to look at", lambda: reconciliation.due_orders()[:100])
+    since = Payment.objects.filter(created_at__gte=now, created_at__lt=now)
+    yield Listing("the ledger of a day", lambda: since.select_related("order").order_by("created_at", "pk"))
+    yield Listing(
+        "differences of a report", lambda: BooksDifference.objects.filter(report=some(BooksReport)), "a day's"
+    )
+
+
+def _of_books() -> Iterator[Listing]:
+    documents, now, key = TaxDocument.objects, timezone.now(), "order:1"
+    paid = Order.objects.paid().filter(amount_paise__gt=0)
+    yield Listing("an order's documents", lambda: documents.filter(order=some(Order)), "an order's documents")
+    yield Listing("a document by what it is for", lambda: documents.filter(source_key=key).order_by())
+    numbered = documents.filter(kind="invoice", financial_year="2026-27")
+    yield Listing("the largest number", lambda: numbered.order_by("-sequence").values_list("sequence")[:1])
+    yield Listing("paid orders since", lambda: paid.filter(paid_at__gte=now).order_by("paid_at", "pk")[:500])
+    month = documents.filter(kind="invoice", issued_at__gte=now, issued_at__lt=now)
+    yield Listing("the month for the return", lambda: month.select_related("corrects").order_by("issued_at", "pk"))
+    earned = Earning.objects.filter(instructor=some(Earning, "instructor_id"))
+    yield Listing("months of earnings", lambda: earned.order_by().values("month").annotate(sum=Sum("amount_paise")))
+    yield Listing("a statement", lambda: earned.filter(month="2026-11").order_by("created_at", "pk"))
 
 
 def _of_accounts() -> Iterator[Listing]:

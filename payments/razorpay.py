@@ -6,8 +6,10 @@ Razorpay's documentation calls these pages "Orders API", "Payments API", "Hosted
 
 import hashlib
 import hmac
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -19,6 +21,7 @@ from razorpay.errors import BadRequestError
 from payments.models import Order
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+PAGE_SIZE = 100  # the most that Razorpay gives at once
 
 
 class GatewayError(Exception):
@@ -68,14 +71,32 @@ def fetch_order_payments(order: Order) -> list[GatewayPayment]:
     if not order.gateway_order_id:
         return []
     answer = _ask(lambda client: client.order.payments(order.gateway_order_id))
-    items = answer.get("items")
-    if not isinstance(items, list):
-        raise GatewayUnavailable("The list of payments has no items.")
-    return [_payment(item) for item in sorted(items, key=_created_at)]
+    return [_payment(item) for item in sorted(_items(answer), key=_created_at)]
 
 
 def fetch_payment(payment_id: str) -> GatewayPayment:
     return _payment(_ask(lambda client: client.payment.fetch(quote(payment_id, safe=""))))
+
+
+def fetch_payments_between(begins_at: datetime, ends_at: datetime) -> Iterator[GatewayPayment]:
+    """Every payment begun in [begins_at, ends_at), newest first, a page at a time. Raises GatewayError on the way."""
+    for entity in _listed(lambda client, page: client.payment.all(page), begins_at, ends_at):
+        yield _payment(entity)
+
+
+def _listed(list_page: Callable[..., Any], begins_at: datetime, ends_at: datetime) -> Iterator[Any]:
+    """“Pagination”: whether both ends are included is not documented, so one more second is asked for and left out."""
+    begins, ends = int(begins_at.timestamp()), int(ends_at.timestamp())
+    seen: set[Any] = set()
+    for skip in itertools.count(0, PAGE_SIZE):
+        page = {"from": begins - 1, "to": ends, "count": PAGE_SIZE, "skip": skip}
+        items = _items(_ask(lambda client, page=page: list_page(client, page)))  # type: ignore[misc]
+        for item in items:
+            if begins <= _created_at(item) < ends and item.get("id") not in seen:
+                seen.add(item.get("id"))
+                yield item
+        if len(items) < PAGE_SIZE:
+            return
 
 
 def checkout_url() -> str:
@@ -126,7 +147,7 @@ class _Session(requests.Session):
             body = response.json()
         except requests.RequestException as error:  # includes a body that is not JSON
             raise GatewayUnavailable(f"{method} {url!r}: {type(error).__name__}") from error
-        if response.status_code == 429 or response.status_code >= 500 or not isinstance(body, dict):
+        if response.status_code in (409, 429) or response.status_code >= 500 or not isinstance(body, dict):
             raise GatewayUnavailable(f"{method} {url!r}: HTTP {response.status_code}")
         return response
 
@@ -149,6 +170,13 @@ def _ask(question: Callable[[razorpay.Client], Any]) -> dict[str, Any]:
         except (razorpay.errors.GatewayError, razorpay.errors.ServerError, TypeError) as error:
             raise GatewayUnavailable(f"{type(error).__name__}: {error}") from error
     return answer
+
+
+def _items(answer: dict[str, Any]) -> list[Any]:
+    items = answer.get("items")
+    if not isinstance(items, list):
+        raise GatewayUnavailable("The list has no items.")
+    return items
 
 
 def _payment(entity: Any) -> GatewayPayment:

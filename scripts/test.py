@@ -1,4 +1,5 @@
-"""Every test that can run on this machine, with coverage: `make test`.
+"""Every test that can run on this machine, with coverage: `make test`. The part on DocumentDB alone: `make
+test-documentdb`.
 
 With CI=true nothing may be left out: what is missing is installed or the run fails (and a skipped test fails, see
 tests/environment.py).
@@ -16,6 +17,7 @@ IS_CI = os.environ.get("CI", "").lower() in {"true", "1"}
 # Money, access and progress: what must not break is tested nearly line by line.
 HELD = ["payments/*", "courses/access.py", "courses/progress.py"]
 HELD_PERCENT = 95
+DEFAULT = "not browser and not slow"
 
 NO_CHROMIUM = """the browser tests, because there is no Chromium. To have them:
   Debian or Ubuntu:  sudo apt install chromium
@@ -46,59 +48,76 @@ def install_chromium() -> None:
         subprocess.run(["apt-get", "-qq", *command.split()], check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
-def pytest(title: str, selection: str, *options: str, database: str = "sqlite") -> bool:
+def pytest(title: str, selection: str, *paths: str, database: str = "sqlite") -> bool:
     """Whether that part of the tests passed; a part in which no test was found has not."""
     print(f"\n== {title}", flush=True)
-    arguments = ["-m", "pytest", "-q", "-m", selection, "--cov", "--cov-report=", "--durations=5", *options]
+    options = ["-q", "--cov", "--cov-append", "--cov-report=", "--durations=5"]
+    command = [sys.executable, "-m", "pytest", *options, "-m", selection, *paths]
     environment = os.environ | {"TEST_DATABASE": database}
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, check=False).returncode == 0
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
 
 
 def coverage(*arguments: str) -> bool:
     return subprocess.run([sys.executable, "-m", "coverage", *arguments], cwd=ROOT, check=False).returncode == 0
 
 
-def on_documentdb() -> None:
-    """The suite again, on a server that speaks DocumentDB's protocol, at both levels: `make test-documentdb`."""
-    results = {}
-    for level in ("5.0", "8.0.2"):
-        title = f"The default tests on DocumentDB {level}"
-        results[title] = pytest(title, "not browser and not slow", database=f"documentdb-{level}")
+def on_sqlite(*, is_chromium_there: bool) -> dict[str, bool]:
+    """What passed and what did not, by the titles of the parts."""
+    rest = "browser or slow" if is_chromium_there else "slow and not browser"
+    parts = {"The default tests": DEFAULT, "Several processes, much data, a browser": rest}
+    return {title: pytest(title, selection) for title, selection in parts.items()}
+
+
+def on_documentdb() -> dict[str, bool]:
+    """The suite again, on a server that speaks DocumentDB's protocol, at the lowest and at the highest level."""
+    levels = {f"The default tests on DocumentDB {level}": f"documentdb-{level}" for level in ("5.0", "8.0.2")}
+    results = {title: pytest(title, DEFAULT, database=database) for title, database in levels.items()}
     title = "Lost connections, killed servers, new passwords on DocumentDB 8.0.2"
     results[title] = pytest(title, "slow and not browser", "coursebundler/documentdb", database="documentdb-8.0.2")
-    if failed := [title for title, passed in results.items() if not passed]:
-        sys.exit(f"Failed: {'; '.join(failed)}.")
-    print("Everything passed.")
+    return results
 
 
-def main() -> None:
-    began = time.monotonic()
+def chromium_if_there() -> str | None:
     chromium = find_chromium()
     if not chromium and IS_CI:
         install_chromium()
         chromium = find_chromium()
     if chromium:
         os.environ["CHROMIUM"] = chromium
-    rest = "browser or slow" if chromium else "slow and not browser"
-    coverage("erase")
-    results = {
-        "the default tests": pytest("The default tests", "not browser and not slow"),
-        "the slow and browser tests": pytest("Several processes, much data, a browser", rest, "--cov-append"),
-    }
+    return chromium
+
+
+def everything() -> None:
+    chromium = chromium_if_there()
+    results = on_sqlite(is_chromium_there=bool(chromium)) | on_documentdb()
     print("\n== Coverage, with branches", flush=True)
     coverage("report")
     held = ",".join(HELD)
-    results[f"coverage of {held}"] = coverage("report", f"--include={held}", f"--fail-under={HELD_PERCENT}")
-
-    print(f"\n{time.monotonic() - began:.0f} s in all.")
+    results[f"Coverage of {held}"] = coverage("report", f"--include={held}", f"--fail-under={HELD_PERCENT}")
     if not chromium:
-        print(f"Left out: {NO_CHROMIUM}")
-    print("Not part of this: the suite on DocumentDB, which takes longer than all of it. It is `make test-documentdb`.")
-    failed = [name for name, passed in results.items() if not passed]
-    if failed:
-        sys.exit(f"Failed: {'; '.join(failed)}.")
+        print(f"\nLeft out: {NO_CHROMIUM}")
+    stop_if_any_failed(results)
     print("Everything passed." if chromium else "Everything else passed.")
 
 
+def documentdb_alone() -> None:
+    stop_if_any_failed(on_documentdb())
+    print("Everything passed.")
+
+
+def stop_if_any_failed(results: dict[str, bool]) -> None:
+    if failed := [title for title, passed in results.items() if not passed]:
+        sys.exit(f"Failed: {'; '.join(failed)}.")
+
+
+def main() -> None:
+    began = time.monotonic()
+    coverage("erase")
+    try:
+        documentdb_alone() if "documentdb" in sys.argv[1:] else everything()
+    finally:
+        print(f"{time.monotonic() - began:.0f} s in all.", flush=True)
+
+
 if __name__ == "__main__":
-    on_documentdb() if "documentdb" in sys.argv[1:] else main()
+    main()

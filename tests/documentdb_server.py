@@ -18,14 +18,17 @@ PROGRAM = Path(sys.executable).parent / "secantusd-py"
 
 
 class DocumentDBServer:
-    """Runs from construction until `stop`, on a free port of the loopback address, with its data in `folder`."""
+    """Runs from construction (or from `start`) until `stop`, on a free port of the loopback address, with its data in
+    `folder`."""
 
-    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+    def __init__(self, folder: Path, *options: str, port: int = 0, starts_later: bool = False) -> None:
         self.folder = folder
         self.options = options
         self.port = port or free_port()
+        self.process: subprocess.Popen[bytes] | None = None
         atexit.register(self.stop)
-        self.start()
+        if not starts_later:
+            self.start()
 
     def url(self, engine: str, name: str = "coursebundler") -> str:
         """Patient where a site is not: the machine that runs the tests may be busy with much else."""
@@ -60,11 +63,12 @@ class DocumentDBServer:
 
     def kill(self) -> None:
         """As if the power went: SIGKILL."""
+        assert self.process
         self.process.kill()
         self.process.wait(10)
 
     def stop(self) -> None:
-        if self.process.poll() is None:
+        if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
                 self.process.wait(10)

@@ -28,7 +28,9 @@ data_dir = tempfile.mkdtemp(prefix="coursebundler-tests-")
 atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
 
 for name in list(os.environ):
-    if name.startswith(("RAZORPAY_", "AWS_", "MEDIA_", "EMAIL_", "DATABASE_", "CLOUDFRONT_")):
+    if name.startswith(
+        ("RAZORPAY_", "AWS_", "MEDIA_", "EMAIL_", "DATABASE_", "CLOUDFRONT_", "SELLER_", "GST_", "SAC_")
+    ):
         del os.environ[name]
 for name in ("SECRET_KEY", "SITE_URL", "ALLOWED_HOSTS", "PROXY_COUNT", "LOG_LEVEL", "STATIC_ROOT", "HOST"):
     os.environ.pop(name, None)
@@ -36,9 +38,11 @@ os.environ.update(DEBUG="true", DATA_DIR=data_dir, PORT="8000", SANDBOX_PORT="9"
 
 # sqlite, documentdb-5.0, documentdb-8.0.2, or the address of another server (docs/database.md).
 command_log = CommandLog()
+server: DocumentDBServer | None = None
 TEST_DATABASE = os.environ.get("TEST_DATABASE", "sqlite")
 if TEST_DATABASE.startswith("documentdb-"):
-    server = DocumentDBServer(Path(data_dir) / "documentdb")
+    # conftest.py starts it: the process that only hands out the tests needs none.
+    server = DocumentDBServer(Path(data_dir) / "documentdb", starts_later=True)
     os.environ["DATABASE_URL"] = server.url(engine=TEST_DATABASE.removeprefix("documentdb-"))
     # Before there is any client: those made later are all watched.
     monitoring.register(command_log)

@@ -32,6 +32,8 @@ def fill(people: int) -> dict[str, Any]:
     text = {"promise": "Tie every knot.", "description": "From the bowline to the sheet bend."}
     shared = {"category": category, "instructor": teacher, "price_paise": 0, "status": Course.Status.PUBLISHED}
     courses = [Course.objects.create(title=f"Knots {n}", slug=f"knots-{n}", **text, **shared) for n in range(10)]
+    paid = shared | {"price_paise": 49900}
+    for_sale = [Course.objects.create(title=f"Charts {n}", slug=f"charts-{n}", **text, **paid) for n in range(10)]
     section = Section.objects.create(course=courses[0], title="Bends")
     lectures = [
         Lecture.objects.create(section=section, title=f"Bend {n}", position=n, duration_seconds=1000) for n in range(2)
@@ -49,6 +51,7 @@ def fill(people: int) -> dict[str, Any]:
         "staff": staff,
         "categories": categories,
         "courses": [course.get_absolute_url() for course in courses],
+        "checkouts": [reverse("payments:checkout", args=[course.slug]) for course in for_sale],
         "lectures": [lecture.get_absolute_url() for lecture in lectures],
     }
 

@@ -100,9 +100,11 @@ def wait_until_ready(process: subprocess.Popen[bytes], log: Path, url: str) -> N
 
 
 @contextmanager
-def gunicorn(folder: Path, environment: dict[str, str], port: int) -> Iterator[str]:
+def gunicorn(
+    folder: Path, environment: dict[str, str], port: int, *, application: str = "coursebundler.wsgi"
+) -> Iterator[str]:
     """The site's address while it runs; what it logs is in site.log in the folder."""
-    command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "coursebundler.wsgi"]
+    command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", application]
     url = f"http://127.0.0.1:{port}"
     environment = environment | {"HOST": "127.0.0.1", "PORT": str(port)}
     with running(command, environment, folder / "site.log", f"{url}/health/live"):

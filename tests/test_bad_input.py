@@ -114,6 +114,7 @@ def world(alice, bob, make_course, grant) -> dict[str, Any]:
         "order_id": order(alice).pk,
         "bobs_order_id": order(bob).pk,
         "token": "nonsense",
+        "kind": "courses",
         "path": "posters/none-640.webp",
         "file": "none",
         "index": 0,

@@ -39,7 +39,13 @@ PUBLIC_PAGES = {
     "account_reset_password_done": "people who forgot their password",
     "account_reset_password_from_key": "people who forgot their password",
     "account_reset_password_from_key_done": "people who forgot their password",
+    "payments:bundle_list": "visitors",
+    "payments:bundle_detail": "visitors",
+    "payments:seat_link": "whoever got a gift or a seat; the secret goes into the session, and the login comes next",
     "payments:callback": "the gateway's page sends the browser here; its signature decides",
+    "payments:refund_policy": "visitors",
+    "payments:subscribe": "visitors",
+    "payments:subscription_callback": "the gateway's page sends the browser here; its signature decides",
     "payments:webhook": "Razorpay; its signature decides",
     "dev_mail": "developers; there with DEBUG=true only",
     "dev_mail_detail": "developers; there with DEBUG=true only",
@@ -123,6 +129,17 @@ def test_transactions_go_through_coursebundler_db():
         if comes_from(imported, "django.db.transaction")
     ]
     complain(found, "django.db.transaction does nothing on DocumentDB. Use coursebundler.db.atomic and on_commit:")
+
+
+def test_only_the_catalogue_may_lag():
+    found = [
+        f"{name_of(path)}:{line} imports {imported}"
+        for path in app_code()
+        if name_of(path) != "courses/views/catalogue.py"
+        for line, imported in imports(path)
+        if comes_from(imported, "coursebundler.db.allow_lag")
+    ]
+    complain(found, "A secondary may not know yet what was bought, revoked or watched. Read from the primary:")
 
 
 def test_no_signals_and_no_grab_bags():

@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 
 from tests.environment import OutsideConnectionError
+from tests.source import ROOT
 
 
 @pytest.mark.parametrize("address", [("93.184.215.14", 80), ("10.0.0.1", 443), ("example.org", 80)])
@@ -50,3 +51,26 @@ def test_a_skipped_test_fails_in_ci(tmp_path, ci, expected):
         check=False,
     )
     assert expected in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DATABASES['default'] = {'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:'}",
+        "DATABASES['default']['OPTIONS']['engine'] = '8.0.2'",
+    ],
+)
+def test_a_run_on_another_engine_than_asked_for_fails(tmp_path, change):
+    (tmp_path / "elsewhere.py").write_text(f"from tests.settings import *\n\n{change}\n")
+    test = "tests/test_environment.py::test_it_allows_this_machine"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "--no-cov", "--ds=elsewhere", test],
+        env=os.environ | {"TEST_DATABASE": "documentdb-5.0", "PYTHONPATH": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 error" in done.stdout, done.stdout + done.stderr
+    assert "used == TEST_DATABASE" in done.stdout

@@ -110,6 +110,27 @@ class ReauthenticateForm(allauth.ReauthenticateForm):
         relabel(self, {"password": "Password"})
 
 
+class DeleteAccountForm(ReauthenticateForm):
+    """The password, and the address typed out, so that nobody deletes by mistake."""
+
+    address = forms.CharField(
+        max_length=254,
+        label="Your e-mail address",
+        help_text="Type it to say that you mean it.",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
+        self.user_email = user.email
+
+    def clean_address(self) -> str:
+        address: str = self.cleaned_data["address"].strip()
+        if address.lower() != self.user_email:
+            raise ValidationError("This is not the address of your account.")
+        return address
+
+
 class ConfirmEmailVerificationCodeForm(allauth.ConfirmEmailVerificationCodeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

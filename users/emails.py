@@ -17,6 +17,18 @@ def send_course_request(*, name: str, email: str, course: str) -> None:
     _send_to_school("course_request", f"Course request from {name}", name, email, course)
 
 
+def send_account_deleted(email: str) -> None:
+    """To somebody who has left, at the address that they had. Raises what the mail server raises."""
+    message = EmailMultiAlternatives(
+        subject="Your account is deleted",
+        body=render_to_string("users/email/account_deleted.txt"),
+        to=[email],
+        reply_to=[settings.CONTACT_EMAIL],
+    )
+    message.attach_alternative(render_to_string("users/email/account_deleted.html"), "text/html")
+    message.send()
+
+
 def _send_to_school(template: str, subject: str, name: str, email: str, text: str) -> None:
     context = {"name": name, "email": email, "text": text, "site_url": settings.SITE_URL}
     message = EmailMultiAlternatives(

@@ -67,6 +67,18 @@ class User(UUIDModel, AbstractBaseUser, PermissionsMixin):
         """Whether a headline and a bio are of use: to staff, who may teach, and to those who have them."""
         return self.is_staff or bool(self.headline or self.bio)
 
+    def anonymise(self) -> None:
+        """Take out everything that tells who this was, and close the account for good; what names it stays. To be
+        called in a transaction. Whoever is logged in is logged out with their next click."""
+        self.email = f"deleted-{self.pk.hex}@deleted.invalid"
+        self.name = self.headline = self.bio = self.photo_key = ""
+        self.is_active = self.is_staff = self.is_superuser = False
+        self.set_unusable_password()
+        self.save()
+        self.groups.clear()
+        self.user_permissions.clear()
+        self.emailaddress_set.all().delete()
+
     def get_full_name(self) -> str:
         return self.name
 

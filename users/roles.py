@@ -24,6 +24,7 @@ ROLES = {
         "payments.view_order",
         "payments.view_orderline",
         "payments.view_payment",
+        "payments.view_subscription",
     ],
 }
 

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 from django_mongodb_backend import base
 from django_mongodb_backend.utils import OperationDebugWrapper
+from pymongo import ReadPreference
 from pymongo.errors import PyMongoError
 
 from coursebundler.documentdb.checks import row_checks
@@ -24,8 +25,8 @@ from coursebundler.documentdb.transactions import TransactionMixin
 class DatabaseWrapper(TransactionMixin, base.DatabaseWrapper):
     """One thread's connection. The threads of a process share a pymongo client, which is the pool.
 
-    OPTIONS["engine"] is the engine level, OPTIONS["secret_arn"] where user and password are if not in the settings; the
-    other options are pymongo's.
+    OPTIONS["engine"] is the engine level, OPTIONS["secret_arn"] where user and password are if not in the settings,
+    OPTIONS["listings_from_secondaries"] whether rows that may lag are read there; the other options are pymongo's.
     """
 
     display_name = "Amazon DocumentDB"
@@ -43,7 +44,8 @@ class DatabaseWrapper(TransactionMixin, base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
         del params["engine"]
-        params.pop("secret_arn", None)
+        for ours in ("secret_arn", "listings_from_secondaries"):
+            params.pop(ours, None)
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Client:
@@ -74,8 +76,16 @@ class DatabaseWrapper(TransactionMixin, base.DatabaseWrapper):
             self.connection = None
             raise as_django_error(error) from error
 
+    def get_listing(self, name: str) -> Any:
+        """A collection for rows that may lag; from the primary all the same unless a setting says otherwise, and always
+        inside a transaction."""
+        may_lag = self.settings_dict["OPTIONS"].get("listings_from_secondaries") and not self.in_atomic_block_mongo
+        preference = ReadPreference.SECONDARY_PREFERRED if may_lag else ReadPreference.PRIMARY
+        return self.get_collection(name, read_preference=preference)
+
     def get_collection(self, name: str, **kwargs: Any) -> Any:
         collection = Collection(self.database, name, **kwargs)
+        self.database.client.refuse_while_away()
         return OperationDebugWrapper(self, collection) if self.queries_logged else collection
 
 

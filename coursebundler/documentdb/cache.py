@@ -15,6 +15,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from pymongo import ReplaceOne
 from pymongo.errors import DuplicateKeyError
 
+from coursebundler.documentdb.errors import with_django_errors
+
 TTL_INDEX = "cache_expires_at"
 ATTEMPTS = 5
 
@@ -46,18 +48,22 @@ class CollectionCache(BaseCache):
         """What finds the key unless it has expired."""
         return {"_id": self._key(key, version), **self._is_live()}
 
+    @with_django_errors
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
         document = self.collection.find_one(self.condition(key, version))
         return default if document is None else unpack(document["value"])
 
+    @with_django_errors
     def get_many(self, keys: Iterable[str], version: int | None = None) -> dict[str, Any]:
         names = {self._key(key, version): key for key in keys}
         found = self.collection.find({"_id": {"$in": list(names)}, **self._is_live()})
         return {names[document["_id"]]: unpack(document["value"]) for document in found}
 
+    @with_django_errors
     def has_key(self, key: str, version: int | None = None) -> bool:
         return self.collection.find_one(self.condition(key, version), {"_id": 1}) is not None
 
+    @with_django_errors
     def set(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         name = self._key(key, version)
         for attempt in range(ATTEMPTS):
@@ -68,12 +74,14 @@ class CollectionCache(BaseCache):
                 if attempt == ATTEMPTS - 1:
                     raise
 
+    @with_django_errors
     def set_many(self, data: dict[str, Any], timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> list[Any]:
         documents = [self._document(self._key(key, version), value, timeout) for key, value in data.items()]
         if documents:
             self.collection.bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in documents])
         return []
 
+    @with_django_errors
     def add(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         """Store it if the key is not there. Of any number of callers at once, one is told True."""
         name = self._key(key, version)
@@ -86,6 +94,7 @@ class CollectionCache(BaseCache):
             expired = {"_id": name, "expires_at": {"$lte": _now()}}
             return self.collection.replace_one(expired, document).modified_count == 1
 
+    @with_django_errors
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
         """Add to a number, atomically. ValueError if the key is not there."""
         change = {"$inc": {"value": delta}}
@@ -94,16 +103,20 @@ class CollectionCache(BaseCache):
             raise ValueError(f"Key {key!r} not found")
         return int(changed["value"])
 
+    @with_django_errors
     def touch(self, key: str, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         change = {"$set": {"expires_at": self._expires_at(timeout)}}
         return bool(self.collection.update_one(self.condition(key, version), change).matched_count)
 
+    @with_django_errors
     def delete(self, key: str, version: int | None = None) -> bool:
         return bool(self.collection.delete_one(self.condition(key, version)).deleted_count)
 
+    @with_django_errors
     def delete_many(self, keys: Iterable[str], version: int | None = None) -> None:
         self.collection.delete_many({"_id": {"$in": [self._key(key, version) for key in keys]}})
 
+    @with_django_errors
     def clear(self) -> None:
         self.collection.delete_many({})
 

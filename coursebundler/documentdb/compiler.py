@@ -34,6 +34,12 @@ class GuardedQuery(MongoQuery):
 class SQLCompiler(compiler.SQLCompiler):
     query_class = GuardedQuery
 
+    @cached_property
+    def collection(self) -> Any:
+        """A secondary's for a query that coursebundler.db.allow_lag has marked, if the settings have one asked."""
+        get = self.connection.get_listing if getattr(self.query, "may_lag", False) else self.connection.get_collection
+        return get(self.collection_name)
+
     def cursor_iter(self, cursor: Any, chunk_size: int, columns: Any) -> Iterator[Any]:
         """The stock one lets pymongo's exceptions out when the connection is lost between two batches of rows."""
         chunks = super().cursor_iter(cursor, chunk_size, columns)

@@ -5,12 +5,13 @@ for a raw collection. What is not overridden here sends nothing of its own, or g
 one that came by its position would not be looked at.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from pymongo import collection, cursor, database
 from pymongo.operations import DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
@@ -22,6 +23,8 @@ from coursebundler.documentdb.rewrite.shape import fill
 from coursebundler.documentdb.updates import names_one_row, per_row_updates, update_document, update_statements
 
 Document = dict[str, Any]
+# While the database is away, one thread of a process looks for it again this often.
+TRY_EVERY_SECONDS = 1
 
 # The server's own first batch is of 101 rows: a course of 150 lectures would take two commands.
 ROWS_AT_ONCE = 1000
@@ -41,7 +44,24 @@ class Client(PlainClient):
     ) -> None:
         self.planner = planner
         self.row_checks = row_checks or {}
+        self.away_since: float | None = None
+        self.tried_at = 0.0
         super().__init__(*args, **kwargs)
+
+    def refuse_while_away(self) -> None:
+        """Raise OperationalError if there has been no primary for longer than a command would wait for one.
+
+        Otherwise every request would hold a thread for that long, and a health check behind them would time out.
+        """
+        if self.topology_description.has_writable_server():
+            self.away_since = None
+            return
+        now = time.monotonic()
+        self.away_since = self.away_since or now
+        is_long_away = now - self.away_since > self.options.server_selection_timeout
+        if is_long_away and now - self.tried_at < TRY_EVERY_SECONDS:
+            raise OperationalError("The database does not answer.")
+        self.tried_at = now
 
     def __getitem__(self, name: str) -> "Database":
         return Database(self, name)

@@ -9,6 +9,7 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, 
 
 DUPLICATE_KEY = 11000
 FAILED_VALIDATION = 121
+AUTHENTICATION_FAILED = 18
 
 
 def is_integrity_error(error: PyMongoError) -> bool:
@@ -25,6 +26,8 @@ def as_django_error(error: PyMongoError) -> DatabaseError:
         return IntegrityError(_first_line(error))
     if isinstance(error, ConnectionFailure):
         return OperationalError("The database does not answer.")
+    if isinstance(error, OperationFailure) and error.code == AUTHENTICATION_FAILED:
+        return OperationalError("The database refuses the user or the password.")
     return DatabaseError(_first_line(error))
 
 

@@ -42,11 +42,22 @@ def test_writes_are_retried_where_the_engine_can(engine, expected):
 
 
 def test_options_of_the_url_win():
-    url = DOCUMENTDB + "5.0&tls=false&replicaSet=other&maxPoolSize=3&readPreference=secondaryPreferred"
+    url = DOCUMENTDB + "5.0&tls=false&replicaSet=other&maxPoolSize=3&readPreference=primary"
     options = databases(url)["default"]["OPTIONS"]
     assert (options["tls"], options["replicaSet"], options["maxPoolSize"]) == (False, "other", 3)
     assert "tlsCAFile" not in options
-    assert options["readPreference"] == "secondaryPreferred"
+    assert options["readPreference"] == "primary"
+
+
+def test_listings_come_from_secondaries_only_if_asked():
+    assert databases(DOCUMENTDB + "5.0")["default"]["OPTIONS"]["listings_from_secondaries"] is False
+    config = databases(DOCUMENTDB + "5.0", listings_from_secondaries=True)["default"]
+    assert config["OPTIONS"]["listings_from_secondaries"] is True
+
+
+def test_sqlite_has_no_secondaries(tmp_path):
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_LISTINGS_FROM_SECONDARIES is true, but an SQLite"):
+        databases(f"sqlite:///{tmp_path / 'db.sqlite3'}", listings_from_secondaries=True)
 
 
 def test_several_hosts():
@@ -66,6 +77,10 @@ def test_a_mongodb_of_ones_own():
 @pytest.mark.parametrize(
     ("url", "says"),
     [
+        (
+            "documentdb://a:pa3sw0rd@b/c?engine=5.0&readPreference=secondaryPreferred",
+            "readPreference must be primary.* DATABASE_LISTINGS_FROM_SECONDARIES",
+        ),
         ("postgres://a:pa3sw0rd@b/c", "must begin with sqlite:///.* begins with postgres:"),
         ("/srv/db", "no scheme"),
         ("sqlite://", "names no file"),

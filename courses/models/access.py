@@ -1,6 +1,7 @@
 """Grants: the only source of access (docs/access.md)."""
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,11 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
     def covering(self, course: Course) -> "GrantQuerySet":
         """Grants of this course and grants of the whole catalogue."""
-        return self.filter(Q(course=course) | Q(course__isnull=True))
+        return self.of_any([course.pk])
+
+    def of_any(self, course_ids: Collection[uuid.UUID]) -> "GrantQuerySet":
+        """Grants of one of these courses and grants of the whole catalogue."""
+        return self.filter(Q(course__in=list(course_ids)) | Q(course__isnull=True))
 
     def give(self, user: Any, course: Course | None, source_kind: str, source_id: uuid.UUID, **fields: Any) -> "Grant":
         """The grant from this source, made if it is not there yet. Safe to call any number of times, concurrently.
@@ -41,10 +46,10 @@ class Grant(UUIDModel):
         FREE = "free", "Free course"
         TEACHING = "teaching", "Teaches the course"
         STAFF = "staff", "Given by staff"
-        # The kinds below are sold by later work; they are named here so that the database knows every kind.
         BUNDLE_EDITION = "bundle_edition", "Bundle"
         SUBSCRIPTION = "subscription", "Subscription"
         GIFT = "gift", "Gift"
+        SEAT = "seat", "Team seat"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="grants")
     course = models.ForeignKey(
@@ -52,6 +57,9 @@ class Grant(UUIDModel):
     )
     source_kind = models.CharField(max_length=16, choices=Source.choices, default=Source.STAFF)
     source_id = models.UUIDField(help_text="The row that gave it: an order line, a course, a member of staff …")
+    source_text = models.CharField(
+        max_length=160, blank=True, help_text="The source in words for the student, as it was called when it gave this."
+    )
     starts_at = models.DateTimeField(default=timezone.now)
     ends_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -80,6 +88,23 @@ class Grant(UUIDModel):
     def __str__(self) -> str:
         return f"{self.user} → {self.course or 'whole catalogue'} ({self.get_source_kind_display()})"
 
+    @property
+    def source(self) -> str:
+        """What gave it, to go on “You have this from …”."""
+        return self.source_text or SOURCE_WORDS[self.Source(self.source_kind)]
+
     def is_active(self, at: datetime) -> bool:
         """The same rule as GrantQuerySet.active, for a row that is already here."""
         return self.revoked_at is None and self.starts_at <= at and (self.ends_at is None or self.ends_at > at)
+
+
+SOURCE_WORDS = {
+    Grant.Source.ORDER_LINE: "an order",
+    Grant.Source.FREE: "enrolling in a free course",
+    Grant.Source.TEACHING: "teaching it",
+    Grant.Source.STAFF: "our staff",
+    Grant.Source.BUNDLE_EDITION: "a bundle that has grown",
+    Grant.Source.SUBSCRIPTION: "a subscription",
+    Grant.Source.GIFT: "a gift",
+    Grant.Source.SEAT: "a team seat",
+}

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from coursebundler.db import run_in_transaction
 from coursebundler.models import UUIDModel
+from courses.models.sales import SaleMixin
 
 
 class CatalogueRevision(UUIDModel):
@@ -100,7 +101,7 @@ class CourseQuerySet(BumpingQuerySet):
         return self.filter(pk__in=SearchToken.course_ids_matching(words))
 
 
-class Course(CatalogueModel):
+class Course(SaleMixin, CatalogueModel):
     class Status(models.TextChoices):
         DRAFT = "draft", "Draft"
         PUBLISHED = "published", "Published"
@@ -120,6 +121,12 @@ class Course(CatalogueModel):
     instructor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="courses_taught")
     level = models.CharField(max_length=12, choices=Level.choices, default=Level.BEGINNER)
     price_paise = models.PositiveIntegerField("price (paise)", help_text="0 for a free course. ₹499 is 49900.")
+    sale_price_paise = models.PositiveIntegerField("sale price (paise)", null=True, blank=True)
+    sale_starts_at = models.DateTimeField(null=True, blank=True)
+    sale_ends_at = models.DateTimeField(null=True, blank=True)
+    instructor_share_bp = models.PositiveIntegerField(
+        "instructor's share (basis points)", default=7000, help_text="Of sales without tax; 7000 is 70 %."
+    )
     currency = models.CharField(max_length=3, default="INR", editable=False)
     poster_key = models.CharField(max_length=200, blank=True, help_text="Public storage key without size and suffix.")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
@@ -148,6 +155,10 @@ class Course(CatalogueModel):
             ),
             models.CheckConstraint(condition=Q(price_paise__gte=0), name="course_price_not_negative"),
             models.CheckConstraint(condition=Q(currency="INR"), name="course_currency_inr"),
+            models.CheckConstraint(
+                condition=Q(sale_price_paise__isnull=True) | Q(sale_price_paise__lt=F("price_paise")),
+                name="course_sale_below_price",
+            ),
         ]
         permissions = [("manage_any_course", "Can manage courses of other instructors")]
 

@@ -42,4 +42,7 @@ def _shown_of(course: Course) -> tuple[Any, ...]:
         course.lecture_count,
         course.duration_seconds,
         course.price_paise,
+        course.current_price_paise,
+        course.is_on_sale,
+        course.sale_ends_at,
     )

@@ -133,7 +133,7 @@ def test_it_names_the_source_and_the_end(alice, course, grant):
     given = grant(alice, course)
     Grant.objects.update(ends_at=timezone.now() + timedelta(days=30))
     access = explain_access(alice, course)
-    assert "given by staff, until" in access.explanation
+    assert "from our staff, until" in access.explanation
     assert access.grant == given
 
 

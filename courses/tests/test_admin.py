@@ -109,6 +109,13 @@ def test_a_grant_made_by_staff_says_so(client_of, stella, alice, course):
     assert (grant.source_kind, grant.source_id, grant.note) == ("staff", grant.pk, "Prize")
 
 
+def test_a_person_that_there_is_not_is_an_error_beside_the_field(client_of, stella, course):
+    response = client_of(stella).post("/admin/courses/grant/add/", {"user": "nobody", "course": course.pk})
+    assert response.status_code == 200
+    assert "is not a valid UUID" in response.text
+    assert not Grant.objects.exists()
+
+
 def test_a_grant_is_taken_back_and_never_deleted(client_of, stella, alice, course, grant):
     given = grant(alice, course)
     url = f"/admin/courses/grant/{given.pk}"

@@ -10,12 +10,12 @@ from django.conf import settings
 from courses.models import Category, Course
 from courses.templatetags import cards
 
-PIECES = ["courses/_card.html", "courses/_save_button.html", "components/_poster.html"]
+PIECES = ["courses/_card.html", "courses/_save_button.html", "components/_poster.html", "components/_price.html"]
 
 
 def test_a_card_is_known_by_everything_that_it_shows():
     text = "".join(Path(settings.BASE_DIR, "templates", piece).read_text() for piece in PIECES)
-    shown = set(re.findall(r"\bcourse\.([a-z_.]*[a-z_])", text))
+    shown = set(re.findall(r"\b(?:course|product)\.([a-z_.]*[a-z_])", text))
     known = set(re.findall(r"\bcourse\.([a-z_.]*[a-z_])", inspect.getsource(cards._shown_of)))
     assert shown == known, "courses/templatetags/cards.py lists what the card's templates show of a course."
 
@@ -25,6 +25,7 @@ def test_a_card_is_known_by_everything_that_it_shows():
     [
         (lambda: Course.objects.update(title="Bends"), "Bends"),
         (lambda: Course.objects.update(price_paise=100), "₹1<"),
+        (lambda: Course.objects.update(sale_price_paise=100), "₹1 <"),
         (lambda: Category.objects.update(name="Boats"), "Boats"),
         (lambda: Course.objects.get().instructor.__class__.objects.update(name="Ida Maria"), "Ida Maria"),
         (lambda: Course.objects.get().lectures.first().delete(), "3 lectures"),

@@ -36,7 +36,7 @@ PAGES = {
     "/courses": 7,
     "/courses?q=knots&category=sailing&sort=title": 6,
     "/": 7,
-    "/courses/knots-for-sailors": 8,
+    "/courses/knots-for-sailors": 9,
     "/my/courses": 8,
     "/my/saved": 6,
 }

@@ -12,10 +12,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
+from coursebundler.db import allow_lag
 from courses.access import Access, explain_access
 from courses.models import CatalogueRevision, Category, Course, Lecture, Saved
 from courses.models.catalogue import CourseQuerySet, search_words
-from courses.page_cache import MAX_AGE_SECONDS, cached_for_anonymous
+from courses.page_cache import MAX_AGE_SECONDS, cached_for_anonymous, is_kept
 from courses.progress import course_progress
 
 PAGE_SIZE = 24
@@ -34,7 +35,7 @@ ASKED = {"q": "", "category": "", "sort": "newest", "page": "1"}
 @login_not_required
 @cached_for_anonymous
 def home(request: HttpRequest) -> HttpResponse:
-    courses = list(Course.objects.published().for_cards()[:6])
+    courses = list(published_courses(may_lag=not is_kept(request)).for_cards()[:6])
     context = {"courses": courses, "categories": published_categories(), "saved_ids": saved_ids(request, courses)}
     return render(request, "courses/home.html", context)
 
@@ -45,7 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def course_list(request: HttpRequest) -> HttpResponse:
     """The catalogue. What is searched, chosen and sorted by is in the URL; anything unknown there is a 404."""
     asked = {name: request.GET.get(name, default) for name, default in ASKED.items()}
-    context = find_courses(asked["q"], asked["category"], asked["sort"], asked["page"])
+    context = find_courses(asked["q"], asked["category"], asked["sort"], asked["page"], may_lag=not is_kept(request))
     context |= {"sorts": SORT_LABELS, "saved_ids": saved_ids(request, context["page"])}
     wants_piece = request.htmx and (request.htmx.target or "").endswith("results")
     return render(request, "courses/_results.html" if wants_piece else "courses/course_list.html", context)
@@ -81,16 +82,22 @@ def course_by_id(request: HttpRequest, course_id: UUID) -> HttpResponse:
     return redirect(get_object_or_404(Course.objects.published(), pk=course_id), permanent=True)
 
 
-def find_courses(query: str, category: str, sort: str, page: str) -> dict[str, Any]:
+def published_courses(*, may_lag: bool) -> CourseQuerySet:
+    courses = Course.objects.published()
+    return allow_lag(courses) if may_lag else courses
+
+
+def find_courses(query: str, category: str, sort: str, page: str, *, may_lag: bool = False) -> dict[str, Any]:
     """One page of the published courses that match, with the categories and the total of all that match.
 
     Three queries with search words; without, two while the catalogue stays as it is, and four after a change.
     Raises Http404 for an unknown order and for a page that is not there.
+    `may_lag` lets a secondary answer, if the settings do (coursebundler.db.allow_lag).
     """
     if sort not in SORTS:
         raise Http404("There is no such order of courses.")
     query = query.strip()[:100]
-    found = Course.objects.published().matching(query)
+    found = published_courses(may_lag=may_lag).matching(query)
     categories = _categories_of_few(found) if search_words(query) else published_categories()
     chosen = found.filter(category=_id_of(category, categories)) if category else found
     total = sum(row["count"] for row in categories if category in ("", row["slug"]))
@@ -110,7 +117,10 @@ def _id_of(slug: str, categories: list[dict[str, Any]]) -> Any:
 
 
 def published_categories() -> list[dict[str, Any]]:
-    """`categories_of` what is published, kept in this process until the catalogue changes: counting reads it all."""
+    """`categories_of` what is published, kept in this process until the catalogue changes: counting reads it all.
+
+    From the primary: a secondary might not have what the revision counts yet, and it would be kept.
+    """
     key = f"categories:{CatalogueRevision.current()}"
     rows: list[dict[str, Any]] = caches["local"].get(key)
     if rows is None:

@@ -86,6 +86,7 @@ class Past:
             returned_at=paid_at,
             paid_at=paid_at,
             receipt_sent_at=paid_at,
+            check_at=None,
         )
         order.gateway_order_id = f"order_demo{order.pk.hex[-14:]}" if paid_at else None
         line = OrderLine(order=order, course=course, title=course.title, amount_paise=course.price_paise)

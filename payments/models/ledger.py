@@ -2,6 +2,7 @@
 
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -42,11 +43,16 @@ class Payment(AppendOnlyModel):
         CAPTURED = "captured", "Captured"
         FAILED = "failed", "Failed"
         MISMATCH = "mismatch", "Captured, but not what the order asks for"
+        REFUNDED = "refunded", "Paid back"
+        CHARGED_BACK = "charged_back", "Taken back by the buyer's bank"
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="payments")
-    entry = models.CharField(max_length=10, choices=Entry.choices)
+    entry = models.CharField(max_length=12, choices=Entry.choices)
     gateway_payment_id = models.CharField(max_length=40)
-    amount_paise = models.PositiveIntegerField()
+    gateway_reference = models.CharField(
+        max_length=40, blank=True, help_text="The refund's or dispute's id; a payment may have several."
+    )
+    amount_paise = models.PositiveIntegerField(help_text="Never negative: the entry says which way it went.")
     currency = models.CharField(max_length=3)
     method = models.CharField(max_length=20, blank=True, help_text="upi, card, netbanking …")
     reason = models.CharField(max_length=200, blank=True, help_text="Why it failed, in the gateway's words.")
@@ -56,10 +62,14 @@ class Payment(AppendOnlyModel):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["created_at", "id"], name="payment_oldest")]
         constraints = [
-            models.UniqueConstraint(fields=["gateway_payment_id", "entry"], name="payment_entry_once"),
+            models.UniqueConstraint(
+                fields=["gateway_payment_id", "entry", "gateway_reference"], name="payment_entry_once"
+            ),
             models.CheckConstraint(
-                condition=Q(entry__in=["captured", "failed", "mismatch"]), name="payment_entry_known"
+                condition=Q(entry__in=["captured", "failed", "mismatch", "refunded", "charged_back"]),
+                name="payment_entry_known",
             ),
         ]
 
@@ -82,3 +92,28 @@ class WebhookEvent(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.event_id}"
+
+
+class OrderEvent(AppendOnlyModel):
+    """A line of an order's timeline, in words for staff. `key` makes writing it safe to repeat."""
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="events")
+    key = models.CharField(max_length=100, help_text="What happened to what: paid:pay_…, refund_sent:rfnd_…")
+    text = models.CharField(max_length=300)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["order", "key"], name="order_event_once")]
+
+    def __str__(self) -> str:
+        return self.text
+
+    @classmethod
+    def note(cls, order: Order, key: str, text: str, actor: Any = None) -> bool:
+        """Write it unless it is there; says whether it is new."""
+        _, is_new = cls.objects.get_or_create(order=order, key=key, defaults={"text": text[:300], "actor": actor})
+        return is_new

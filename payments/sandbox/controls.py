@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from payments.sandbox import refunds, subscriptions
 from payments.sandbox.gateway import DEFAULT_SWITCHES, Gateway, Refused
 
 
@@ -16,6 +17,16 @@ def answer(gateway: Gateway, method: str, path: str, body: dict[str, Any]) -> An
         return {}
     if (method, path) == ("GET", "/sandbox/deliveries"):
         return gateway.store.deliveries()
+    if (method, path) == ("POST", "/sandbox/time"):
+        return subscriptions.put_forward(gateway, int(body.get("days", 0)))
+    if (method, path) == ("POST", "/sandbox/agreements"):
+        return _agree(gateway, **body)
+    if (method, path) == ("POST", "/sandbox/renewals"):
+        return subscriptions.set_renewals(gateway, str(body.get("subscription_id")), str(body.get("how")))
+    if (method, path) == ("POST", "/sandbox/disputes"):
+        if "how" in body:
+            return refunds.end_dispute(gateway, str(body.get("dispute_id")), str(body["how"]))
+        return refunds.dispute(gateway, str(body.get("payment_id")), body.get("amount"))
     raise Refused("The requested URL was not found on the server.", status=404)
 
 
@@ -36,3 +47,9 @@ def _make_payment(gateway: Gateway, order_id: str, kind: str = "pay", **changes:
     else:
         payment = gateway.pay(order_id, "upi", again=True, **changes)
     return {"payment": payment, "return": gateway.return_fields(payment)}
+
+
+def _agree(gateway: Gateway, subscription_id: str, how: str = "upi") -> dict[str, Any]:
+    """A subscription's first payment without the page (or its pending one), with what the browser would bring back."""
+    payment = subscriptions.agree(gateway, subscription_id, how, {})
+    return {"payment": payment, "return": subscriptions.return_fields(gateway, subscription_id, payment)}

@@ -22,6 +22,8 @@ DEFAULT_SWITCHES: dict[str, Any] = {
     "webhook_delay_seconds": 0,
     "webhook_copies": 1,  # 0 loses every event, 2 sends each of them twice
     "pending_seconds": 8,  # until a pending UPI payment succeeds
+    "refund_seconds": 0,  # until a refund is processed
+    "refund_ends": "processed",  # or failed, or refused: the account's balance is too low
 }
 
 
@@ -71,16 +73,16 @@ class Gateway:
         return order
 
     def order(self, order_id: str) -> Entity:
-        return self._found("order", order_id)
+        return self.found("order", order_id)
 
     def payment(self, payment_id: str) -> Entity:
-        return self._found("payment", payment_id)
+        return self.found("payment", payment_id)
 
     def captured_payment_of(self, order_id: str) -> Entity | None:
         captured = (payment for payment in self.store.payments_of(order_id) if payment["captured"])
         return next(captured, None)
 
-    def _found(self, kind: str, entity_id: str) -> Entity:
+    def found(self, kind: str, entity_id: str) -> Entity:
         entity = self.store.find(kind, entity_id)
         if entity is None:
             raise Refused("The id provided does not exist")
@@ -170,6 +172,10 @@ class Gateway:
         self.store.save(order)
         self._emit("payment.captured", payment)
         self._emit("order.paid", payment, order)
+        if payment["invoice_id"]:
+            from payments.sandbox import subscriptions
+
+            subscriptions.captured(self, payment)
         return payment
 
     # --- What goes out ---
@@ -189,10 +195,13 @@ class Gateway:
         }
 
     def _emit(self, name: str, payment: Entity, order: Entity | None = None) -> None:
-        """“Payments Webhook Events”, “Orders Webhook Events”: a snapshot of the moment, sent later by webhooks.py."""
+        """“Payments Webhook Events”, “Orders Webhook Events”."""
+        self.announce(name, {"payment": payment} | ({"order": order} if order else {}))
+
+    def announce(self, name: str, entities: dict[str, Entity]) -> None:
+        """An event with a snapshot of the moment, sent later by webhooks.py."""
         if not self.config.webhook_url:
             return
-        entities = {"payment": payment} | ({"order": order} if order else {})
         event = {
             "entity": "event",
             "account_id": "acc_Sandbox0000000",
@@ -222,7 +231,7 @@ def new_payment(order: Entity, method: str, person: dict[str, str]) -> Entity:
         "currency": order["currency"],
         "status": "created",
         "order_id": order["id"],
-        "invoice_id": None,
+        "invoice_id": order.get("invoice_id"),
         "international": False,
         "method": method,
         "amount_refunded": 0,

@@ -6,6 +6,7 @@ from string import Template
 from typing import Any
 from urllib.parse import urlsplit
 
+from payments.sandbox import subscriptions
 from payments.sandbox.gateway import Gateway, Refused
 from payments.sandbox.store import Entity
 
@@ -19,7 +20,9 @@ def front_page() -> str:
 def answer(gateway: Gateway, method: str, path: str, form: dict[str, str]) -> tuple[str, list[str]]:
     """(page, origins that its forms may go to)."""
     if (method, path) == ("POST", "/v1/checkout/embedded"):
-        return _checkout(gateway, form)
+        return _agreement(gateway, form) if form.get("subscription_id") else _checkout(gateway, form)
+    if (method, path) == ("POST", "/pay/subscription"):
+        return _agreed(gateway, form)
     if (method, path) == ("POST", "/pay"):
         return _paid(gateway, form)
     raise Refused("The requested URL was not found on the server.", status=404)
@@ -62,10 +65,47 @@ def _paid(gateway: Gateway, form: dict[str, str]) -> tuple[str, list[str]]:
     raise Refused("There is no such way to pay.", field="how")
 
 
-def _return(gateway: Gateway, payment: Entity, callback_url: str) -> tuple[str, list[str]]:
+def _agreement(gateway: Gateway, form: dict[str, str]) -> tuple[str, list[str]]:
+    """The same for a subscription: whoever pays agrees to be charged for each period."""
+    if form.get("key_id") != gateway.config.key_id:
+        raise Refused("The api key provided is invalid", status=401)
+    subscription = gateway.found("subscription", form["subscription_id"])
+    item = gateway.found("plan", subscription["plan_id"])["item"]
+    kept = {name: form.get(name, "") for name in ("subscription_id", "callback_url", "prefill[email]")}
+    _address(form, "callback_url")
+    page = _page(
+        "agreement.html",
+        shop=form.get("name", "Shop"),
+        description=form.get("description", ""),
+        rupees=f"₹{item['amount'] / 100:,.2f}",
+        status=subscription["status"],
+        buyer=form.get("prefill[email]", ""),
+        cancel_url=_address(form, "cancel_url"),
+        pending_seconds=str(gateway.switch("pending_seconds")),
+        fields=_Raw(_hidden(kept)),
+    )
+    return page, []
+
+
+def _agreed(gateway: Gateway, form: dict[str, str]) -> tuple[str, list[str]]:
+    """After a button; a second click comes back with the payment of the first."""
+    subscription_id, callback_url = form.get("subscription_id", ""), _address(form, "callback_url")
+    invoices = subscriptions.invoices_of(gateway, subscription_id)
+    if invoices and invoices[0]["payment_id"]:
+        payment = gateway.payment(invoices[0]["payment_id"])
+    else:
+        person = {"email": form.get("prefill[email]", "")}
+        payment = subscriptions.agree(gateway, subscription_id, form.get("how", ""), person)
+    fields = subscriptions.return_fields(gateway, subscription_id, payment)
+    return _return(gateway, payment, callback_url, fields)
+
+
+def _return(
+    gateway: Gateway, payment: Entity, callback_url: str, returned: dict[str, str] | None = None
+) -> tuple[str, list[str]]:
     """The page that takes the answer back, by itself or by its button."""
     title = {"captured": "Paid", "failed": "Declined"}.get(payment["status"], "Your bank is still working on it")
-    fields = _Raw(_hidden(gateway.return_fields(payment)))
+    fields = _Raw(_hidden(returned or gateway.return_fields(payment)))
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(callback_url))
     return _page("return.html", title=title, callback_url=callback_url, fields=fields), [origin]
 

@@ -31,6 +31,7 @@ class Request:
     body: bytes
     authorization: str
     query: dict[str, str] = field(default_factory=dict)
+    idempotency_key: str = ""
 
     @property
     def form(self) -> dict[str, str]:
@@ -117,7 +118,9 @@ class Application:
             error = {"code": "SERVER_ERROR", "description": "We are facing some trouble completing your request."}
             return as_json({"error": error}, 500)
         self._authenticate(request)
-        return as_json(api.answer(self.gateway, request.method, request.path, request.query, request.json))
+        key = request.idempotency_key
+        path, query, body = request.path, request.query, request.json
+        return as_json(api.answer(self.gateway, request.method, path, query, body, idempotency_key=key))
 
     def _authenticate(self, request: Request) -> None:
         """“API Authentication”: basic, with the key id and the key secret."""
@@ -141,6 +144,7 @@ def _request(environ: dict[str, Any]) -> Request:
         path=environ["PATH_INFO"],
         body=environ["wsgi.input"].read(length),
         authorization=environ.get("HTTP_AUTHORIZATION", ""),
+        idempotency_key=environ.get("HTTP_X_REFUND_IDEMPOTENCY", ""),
         query={name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()},
     )
 

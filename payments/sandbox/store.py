@@ -51,9 +51,10 @@ class Store:
 
     # --- Orders and payments ---
     def save(self, entity: Entity, *, capture_at: float | None = None) -> None:
-        """Insert or replace it; `capture_at` is the time at which a pending payment will succeed by itself."""
+        """Insert it, or change it where it stands. `capture_at` is when a pending payment will succeed by itself."""
         self._rows(
-            "REPLACE INTO entities (id, kind, order_id, capture_at, body) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO entities (id, kind, order_id, capture_at, body) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET capture_at = excluded.capture_at, body = excluded.body",
             entity["id"],
             entity["entity"],
             entity.get("order_id"),
@@ -68,17 +69,37 @@ class Store:
     def forget(self, entity_id: str) -> None:
         self._rows("DELETE FROM entities WHERE id = ?", entity_id)
 
-    def orders(self, count: int, skip: int) -> list[Entity]:
-        sql = "SELECT body FROM entities WHERE kind = 'order' ORDER BY rowid DESC LIMIT ? OFFSET ?"
-        return [json.loads(body) for (body,) in self._rows(sql, count, skip)]
+    def listed(self, kind: str, begins: int, ends: int, count: int, skip: int) -> list[Entity]:
+        """What was made between two Unix times, both included, newest first (“Pagination”)."""
+        sql = (
+            "SELECT body FROM entities WHERE kind = ? AND json_extract(body, '$.created_at') BETWEEN ? AND ?"
+            " ORDER BY json_extract(body, '$.created_at') DESC, rowid DESC LIMIT ? OFFSET ?"
+        )
+        return [json.loads(body) for (body,) in self._rows(sql, kind, begins, ends, count, skip)]
 
     def payments_of(self, order_id: str) -> list[Entity]:
         """Newest first, as Razorpay lists them."""
         sql = "SELECT body FROM entities WHERE kind = 'payment' AND order_id = ? ORDER BY rowid DESC"
         return [json.loads(body) for (body,) in self._rows(sql, order_id)]
 
+    def having(self, kind: str, name: str, value: Any) -> list[Entity]:
+        """The entities with this value in this field, newest first."""
+        sql = "SELECT body FROM entities WHERE kind = ? AND json_extract(body, '$.' || ?) = ? ORDER BY rowid DESC"
+        return [json.loads(body) for (body,) in self._rows(sql, kind, name, value)]
+
+    def subscriptions_to_charge(self, now: float) -> list[Entity]:
+        sql = (
+            "SELECT body FROM entities WHERE kind = 'subscription' AND json_extract(body, '$.charge_at') <= ?"
+            " AND json_extract(body, '$.status') IN ('active', 'pending', 'halted') ORDER BY rowid"
+        )
+        return [json.loads(body) for (body,) in self._rows(sql, now)]
+
     def payments_to_capture(self, now: float) -> list[Entity]:
         sql = "SELECT body FROM entities WHERE kind = 'payment' AND capture_at <= ?"
+        return [json.loads(body) for (body,) in self._rows(sql, now)]
+
+    def refunds_to_settle(self, now: float) -> list[Entity]:
+        sql = "SELECT body FROM entities WHERE kind = 'refund' AND capture_at <= ? ORDER BY rowid"
         return [json.loads(body) for (body,) in self._rows(sql, now)]
 
     # --- Webhooks ---

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 
+from payments.sandbox import refunds, subscriptions
 from payments.sandbox.gateway import Gateway
 
 logger = logging.getLogger("sandbox")
@@ -27,6 +28,8 @@ def _run(gateway: Gateway) -> None:
     while True:
         try:
             gateway.capture_pending()
+            subscriptions.charge_due(gateway)
+            refunds.settle(gateway)
             for number, event_id, body, attempts in gateway.store.due_deliveries(time.time()):
                 _deliver(gateway, number, event_id, body, attempts)
         except Exception:

@@ -80,6 +80,25 @@ def test_orders_are_fetched_and_listed(sandbox, new_order):
     assert refused(sandbox.api("GET", "/v1/orders?count=101"), "count")
 
 
+def test_payments_are_listed_by_the_time_they_were_made(sandbox, order):
+    """“Fetch All Payments”, and the refusal that its page shows for a time that is none."""
+    for _ in range(3):
+        sandbox.pay(order)
+    newest = sandbox.api("GET", "/v1/payments?count=3").json()["items"]
+    paged = [sandbox.api("GET", f"/v1/payments?count=1&skip={skip}").json()["items"][0] for skip in range(3)]
+    assert [payment["order_id"] for payment in newest] == [order.gateway_order_id] * 3
+    assert paged == newest
+    at = newest[0]["created_at"]
+    assert newest[0] in sandbox.api("GET", f"/v1/payments?from={at}&to={at}&count=100").json()["items"]
+    assert sandbox.api("GET", f"/v1/payments?from={at + 60}").json() == {
+        "entity": "collection",
+        "count": 0,
+        "items": [],
+    }
+    assert refused(sandbox.api("GET", "/v1/payments?from=1"), "between 946684800 and 4765046400")
+    assert refused(sandbox.api("GET", "/v1/payments?skip=-1"), "integer")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -106,7 +125,7 @@ def test_incomplete_and_broken_requests_are_refused(sandbox):
     assert refused(sandbox.api("POST", "/v1/orders", data="[]"), "not an object")
     assert refused(sandbox.api("GET", "/v1/orders/order_none"), "does not exist")
     assert refused(sandbox.api("GET", "/v1/payments/pay_none"), "does not exist")
-    for path in ("/v1/refunds", "/nowhere", "/static/../store.py", "/static/none.css", "/sandbox/nowhere"):
+    for path in ("/v1/settlements", "/nowhere", "/static/../store.py", "/static/none.css", "/sandbox/nowhere"):
         assert refused(sandbox.api("GET", path), "not found", 404)
     assert refused(sandbox.api("GET", "/v1/checkout/embedded"), "not found", 404)
 

@@ -18,12 +18,12 @@ from courses.models import CatalogueRevision, Category, Course, Grant, Lecture, 
 from payments.demo import assets
 from payments.demo.people import INSTRUCTOR, PASSWORD, STAFF, STUDENT, STUDENTS, TEACHERS
 from payments.demo.texts import COURSES
-from payments.models import Order, OrderLine, Payment
+from payments.models import Bundle, BundleEdition, Coupon, EditionCourse, Order, OrderLine, Payment, Plan, Subscription
 from users.models import User
 
 TABLES: list[type[Model]] = [
     User, EmailAddress, Category, Course, Section, Lecture, SearchToken, Grant, Progress, Saved,
-    Order, OrderLine, Payment,
+    Order, OrderLine, Payment, Plan, Subscription, Bundle, BundleEdition, EditionCourse, Coupon,
 ]  # fmt: skip
 
 
@@ -75,6 +75,24 @@ def test_it_makes_the_school() -> None:
     assert set(Order.objects.values_list("status", flat=True)) == {"created", "paid", "cancelled"}
     assert set(Payment.objects.values_list("entry", flat=True)) == {"captured", "failed"}
     assert User.objects.count() == len(TEACHERS) + len(STUDENTS) + 1
+
+
+def test_it_has_bundles_a_coupon_and_a_sale(client: Client) -> None:
+    assert [bundle.current_edition.additions_included for bundle in Bundle.objects.order_by("slug")] == [True, False]
+    text = client.get("/bundles").text
+    for shown in ("From numbers to decisions", "Additions included", "Thinking before typing", "₹2,999"):
+        assert shown in text
+    assert "Sale until" in client.get("/courses/language-models-at-work").text
+    assert Coupon.objects.get().code == "WELCOME10"
+
+
+def test_it_has_plans_and_a_subscriber(client: Client) -> None:
+    assert Plan.objects.count() == 2
+    subscription = Subscription.objects.get()
+    assert subscription.state == "active"
+    assert subscription.is_paid_now
+    assert explain_access(subscription.user, Course.objects.published()[0]).is_allowed
+    assert "Saves" in client.get("/subscribe").text
 
 
 def test_it_changes_nothing_the_second_time() -> None:
@@ -204,7 +222,8 @@ def assert_invariants() -> None:
     for order in Order.objects.prefetch_related("lines", "payments"):
         lines = list(order.lines.all())
         assert order.amount_paise == sum(line.amount_paise for line in lines)
-        granted = {(order.user_id, line.course_id, "order_line", line.pk) for line in lines}
+        kind = "subscription" if order.subscription_id else "order_line"
+        granted = {(order.user_id, line.course_id, kind, line.pk) for line in lines}
         assert granted & grants == (granted if order.is_paid else set())
         captured = [row.amount_paise for row in order.payments.all() if row.entry == "captured"]
         assert captured == ([order.amount_paise] if order.is_paid else [])

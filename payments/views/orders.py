@@ -12,6 +12,7 @@ from courses.views.catalogue import page_of
 from payments.checkout import confirm_now_and_then
 from payments.models import Order
 from payments.razorpay import GatewayError
+from payments.views.refunds import ask_about_refunds
 from users.requests import UserRequest
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ def order_list(request: UserRequest) -> HttpResponse:
 def order_detail(request: UserRequest, order_id: uuid.UUID) -> HttpResponse:
     order = get_object_or_404(Order, pk=order_id, user=request.user)
     _confirm_while_waiting(order)
+    ask_about_refunds(order)
     return render(
         request, "payments/order_detail.html", {"order": order, "lines": order.lines.select_related("course")}
     )

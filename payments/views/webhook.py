@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from payments.confirmation import confirm_payment
+from payments import disputes, refunds, subscriptions
+from payments.confirmation import Outcome, confirm_payment
 from payments.models import WebhookEvent
 from payments.razorpay import GatewayError, verify_webhook_signature
 
@@ -72,13 +73,35 @@ def _handle(body: bytes) -> tuple[str, str]:
 
 def _confirm(event: dict[str, Any]) -> str:
     """The event is a hint and may be old: the gateway is asked how the payment stands now."""
+    outcome = confirm_payment(_id_in(event, "payment"))
+    invoice_id = event["payload"]["payment"]["entity"].get("invoice_id")
+    if outcome == Outcome.NOT_OURS and invoice_id and isinstance(invoice_id, str):
+        return subscriptions.confirm_invoice(invoice_id)  # a charge that no event about its subscription has announced
+    return outcome
+
+
+def _confirm_subscription(event: dict[str, Any]) -> str:
+    """Whatever happened to it: the gateway is asked how it stands now, and for every charge."""
+    return subscriptions.confirm(_id_in(event, "subscription"))
+
+
+def _id_in(event: dict[str, Any], kind: str) -> str:
     try:
-        payment_id = event["payload"]["payment"]["entity"]["id"]
+        entity_id = event["payload"][kind]["entity"]["id"]
     except (KeyError, TypeError) as error:
-        raise MalformedEvent("no payment") from error
-    if not isinstance(payment_id, str) or not payment_id:
-        raise MalformedEvent("no payment id")
-    return confirm_payment(payment_id)
+        raise MalformedEvent(f"no {kind}") from error
+    if not isinstance(entity_id, str) or not entity_id:
+        raise MalformedEvent(f"no {kind} id")
+    return entity_id
+
+
+def _refund(event: dict[str, Any]) -> str:
+    """The gateway is asked how the refund stands now; one that we did not make is recorded."""
+    return refunds.confirm_refund(_id_in(event, "refund"))
+
+
+def _dispute(event: dict[str, Any]) -> str:
+    return disputes.confirm_dispute(_id_in(event, "dispute"))
 
 
 def _ignore(event: dict[str, Any]) -> str:
@@ -90,9 +113,24 @@ HANDLERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "payment.captured": _confirm,
     "payment.failed": _confirm,
     "order.paid": _confirm,
-    # Subscribed to in the dashboard already, used by later work:
-    "refund.created": _ignore,
-    "refund.processed": _ignore,
-    "refund.failed": _ignore,
-    "payment.dispute.created": _ignore,
+    "subscription.authenticated": _confirm_subscription,
+    "subscription.activated": _confirm_subscription,
+    "subscription.charged": _confirm_subscription,
+    "subscription.pending": _confirm_subscription,
+    "subscription.halted": _confirm_subscription,
+    "subscription.paused": _confirm_subscription,
+    "subscription.resumed": _confirm_subscription,
+    "subscription.cancelled": _confirm_subscription,
+    "subscription.completed": _confirm_subscription,
+    "subscription.updated": _confirm_subscription,
+    "refund.created": _refund,
+    "refund.processed": _refund,
+    "refund.failed": _refund,
+    "refund.speed_changed": _ignore,
+    "payment.dispute.created": _dispute,
+    "payment.dispute.under_review": _dispute,
+    "payment.dispute.action_required": _dispute,
+    "payment.dispute.won": _dispute,
+    "payment.dispute.lost": _dispute,
+    "payment.dispute.closed": _dispute,
 }

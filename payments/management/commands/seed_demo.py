@@ -8,7 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from payments.demo.activity import create_activity
 from payments.demo.catalogue import create_catalogue
+from payments.demo.offers import create_offers
 from payments.demo.people import INSTRUCTOR, PASSWORD, STAFF, STUDENT, create_people
+from payments.demo.plans import create_plans
 from payments.demo.scale import MAX_COURSES, create_scale
 
 
@@ -35,6 +37,8 @@ class Command(BaseCommand):
         if scale and not 1 <= scale <= MAX_COURSES:
             raise CommandError(f"--scale takes a number from 1 to {MAX_COURSES}.")
         people, courses, students = create_people(), create_catalogue(), create_activity()
+        create_plans()
+        create_offers()
         if verbosity and people + courses + students:
             self.stdout.write(
                 f"Demonstration school: {people} people, {courses} courses, {students} students with a past."

@@ -1,68 +1,25 @@
 """What happens when the server goes away: clear errors, nothing lost, and back as soon as it is back."""
 
-import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 from django.db import DatabaseError, OperationalError
 from django.db.utils import ConnectionHandler
+from pymongo.errors import OperationFailure
 
 from coursebundler import database_url
+from coursebundler.documentdb import cache
 from coursebundler.documentdb.base import DatabaseWrapper
-from coursebundler.documentdb.errors import with_django_errors
+from coursebundler.documentdb.errors import as_django_error, with_django_errors
 from tests.documentdb_server import DocumentDBServer, free_port
+from tests.proxy import Proxy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PATIENCE = "&tls=false&replicaSet=secantus&serverSelectionTimeoutMS=1500&connectTimeoutMS=1500"
-
-
-class Proxy:
-    """A TCP proxy that can drop every connection and refuse new ones, as a primary that steps down does."""
-
-    def __init__(self, port: int) -> None:
-        self.target, self.is_up, self.pairs = port, True, []
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self) -> None:
-        while True:
-            try:
-                client, _ = self.server.accept()
-            except OSError:
-                return
-            if not self.is_up:
-                client.close()
-                continue
-            upstream = socket.create_connection(("127.0.0.1", self.target))
-            self.pairs += [client, upstream]
-            for source, sink in ((client, upstream), (upstream, client)):
-                threading.Thread(target=self.copy, args=(source, sink), daemon=True).start()
-
-    def copy(self, source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            end.close()
-
-    def drop(self) -> None:
-        self.is_up = False
-        for end in self.pairs:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-        self.pairs = []
-
-    def close(self) -> None:
-        self.server.close()
-        self.drop()
 
 
 @pytest.fixture
@@ -112,6 +69,36 @@ def test_a_refused_connection_is_an_operational_error_within_two_seconds(connect
     assert time.monotonic() - start < 2.5
 
 
+def test_only_one_of_many_waits_for_a_server_that_is_away(connect):
+    """Each would hold a thread of the site for as long as it waits."""
+    connection = connect(free_port())
+    assert ask(connection) > 1, "the first finds out"
+    time.sleep(0.1)
+    with ThreadPoolExecutor(8) as pool:
+        waits = sorted(pool.map(lambda number: ask(connection), range(8)))
+    assert waits[5] < 0.5
+    assert waits[7] > 1, "somebody has to look whether it is back"
+
+
+def ask(connection) -> float:
+    """How long it took until it failed."""
+    start = time.monotonic()
+    with pytest.raises(OperationalError, match="does not answer"):
+        with_django_errors(insert)(connection, "a")
+    return time.monotonic() - start
+
+
+def test_the_cache_says_it_in_djangos_words(connect, monkeypatch):
+    monkeypatch.setattr(cache, "connections", {"default": connect(free_port())})
+    with pytest.raises(OperationalError, match="does not answer"):
+        cache.CollectionCache("cache", {}).add("key", 1)
+
+
+def test_a_refused_password_is_no_fault_of_the_program():
+    error = OperationFailure("Authentication failed.", 18)
+    assert isinstance(as_django_error(error), OperationalError)
+
+
 @pytest.mark.slow
 def test_a_killed_server_loses_nothing_that_was_confirmed(connect, tmp_path):
     """SIGKILL in the middle of writing; whatever was answered is there afterwards."""
@@ -158,6 +145,21 @@ def test_a_killed_server_leaves_no_half_of_a_transaction(connect, tmp_path):
     connection.get_collection("rows").insert_one({"_id": "whole"}, session=connection.session)
     connection.commit_mongo()
     assert keys(connection) == ["before", "whole"]
+    server.stop()
+
+
+@pytest.mark.slow
+def test_a_server_that_falls_silent_is_given_up(connect, tmp_path):
+    """Its machine died: no reset ever comes, and what waits for an answer must not wait for minutes."""
+    server = DocumentDBServer(tmp_path)
+    with closing(Proxy(server.port)) as proxy:
+        connection = connect(proxy.port, PATIENCE + "&directConnection=true")
+        insert(connection, "before")
+        time.sleep(1)  # Its monitor is at work.
+        proxy.is_silent = True
+        assert ask(connection) < 9
+        proxy.is_silent = False
+        assert eventually(lambda: insert(connection, "after"), 10) < 5
     server.stop()
 
 

@@ -1,4 +1,4 @@
-"""Orders and the ledgers in the admin: everything can be looked up, nothing can be edited."""
+"""Orders in the admin: everything can be looked up and checked with Razorpay, nothing can be edited."""
 
 import logging
 import uuid
@@ -13,33 +13,32 @@ from django.views.decorators.http import require_POST
 from import_export import fields, resources
 
 from coursebundler.exports import ExportMixin
-from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
 from courses.admin import NEWEST_FIRST
+from payments.admin.base import LookOnlyMixin, RupeesMixin
 from payments.confirmation import confirm_order
-from payments.models import Order, OrderLine, Payment, WebhookEvent
+from payments.models import Dispute, Order, OrderLine, Payment, Refund
 from payments.razorpay import GatewayError
+from payments.refunds import confirm_refunds, stray_payments
+from payments.timeline import timeline
 
 logger = logging.getLogger(__name__)
 
 
-class LookOnlyMixin:
-    """Rows that the site writes and nobody edits."""
+class MoneyBackFilter(admin.SimpleListFilter):
+    title, parameter_name = "money back", "money_back"
+    SOURCES = {
+        "refund": ("With a refund", Refund),
+        "dispute": ("With a dispute", Dispute),
+    }
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(key, label) for key, (label, _) in self.SOURCES.items()]
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class RupeesMixin:
-    @admin.display(description="amount", ordering="amount_paise")
-    def amount(self, row: Any) -> str:
-        return rupees(row.amount_paise)
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        if self.value() not in self.SOURCES:
+            return queryset
+        return queryset.filter(pk__in=self.SOURCES[self.value()][1].objects.order_by().values("order_id"))
 
 
 class OrderLineInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
@@ -50,8 +49,31 @@ class OrderLineInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
 
 class PaymentInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
     model = Payment
-    fields = ["created_at", "entry", "amount", "currency", "method", "gateway_payment_id", "reason"]
+    fields = [
+        "created_at",
+        "entry",
+        "amount",
+        "currency",
+        "method",
+        "gateway_payment_id",
+        "gateway_reference",
+        "reason",
+    ]
     readonly_fields = ["created_at", "amount"]
+
+
+class RefundInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
+    model = Refund
+    fields = ["created_at", "amount", "status", "reason", "requested_by", "approved_by", "flag"]
+    readonly_fields = ["created_at", "amount"]
+    show_change_link = True
+
+
+class DisputeInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
+    model = Dispute
+    fields = ["created_at", "amount", "status", "phase", "reason", "respond_by", "flag"]
+    readonly_fields = ["created_at", "amount"]
+    show_change_link = True
 
 
 class OrderResource(resources.ModelResource):
@@ -78,7 +100,7 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
     resource_classes = [OrderResource]
     ordering = NEWEST_FIRST
     list_display = ["number", "user", "status", "amount", "created_at", "paid_at"]
-    list_filter = ["status", "created_at", "paid_at"]
+    list_filter = ["status", MoneyBackFilter, "created_at", "paid_at"]
     list_select_related = ["user"]
     list_per_page = 50
     search_fields = ["number", "user__email", "gateway_order_id"]
@@ -98,7 +120,7 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
         "receipt_sent_at",
     ]
     readonly_fields = ["number", "id", "amount", "created_at"]
-    inlines = [OrderLineInline, PaymentInline]
+    inlines = [OrderLineInline, PaymentInline, RefundInline, DisputeInline]
     actions = ["check_selected"]
     change_form_template = "payments/admin/order_change_form.html"
 
@@ -120,6 +142,13 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
         )
         return [check, *super().get_urls()]
 
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """With its timeline, and with the payments that somebody has to give back."""
+        order = self.get_object(request, object_id)
+        context = {"timeline": timeline(order), "strays": stray_payments(order)} if order else {}
+        response: HttpResponse = super().change_view(request, object_id, *args, **kwargs, extra_context=context)
+        return response
+
     @admin.action(description="Check with Razorpay", permissions=["view"])
     def check_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
         for order in orders[:50]:
@@ -133,34 +162,16 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
         return redirect("admin:payments_order_change", order.pk)
 
     def _check(self, request: HttpRequest, order: Order) -> None:
-        """Ask Razorpay and apply what it says: the fourth way to `mark_paid`."""
+        """Ask Razorpay and apply what it says: the fourth way to `mark_paid`, and the same for its refunds."""
         try:
             outcome = confirm_order(order)
+            confirm_refunds(order)
         except GatewayError as error:
             logger.warning("Order %s could not be checked: %s", order.pk, error)
             self.message_user(request, f"{order}: Razorpay did not answer. The log says more.", messages.ERROR)
             return
         log_event("order_checked", order=order.pk, staff=request.user.pk, outcome=outcome)
         self.message_user(request, f"{order}: Razorpay says {outcome}.", messages.SUCCESS)
-
-
-@admin.register(Payment)
-class PaymentAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
-    ordering = NEWEST_FIRST
-    list_display = ["created_at", "entry", "amount", "currency", "method", "gateway_payment_id", "order"]
-    list_filter = ["entry", "method", "created_at"]
-    list_select_related = ["order"]
-    list_per_page = 50
-    search_fields = ["gateway_payment_id", "order__number", "order__user__email"]
-
-
-@admin.register(WebhookEvent)
-class WebhookEventAdmin(LookOnlyMixin, admin.ModelAdmin):
-    ordering = NEWEST_FIRST
-    list_display = ["created_at", "kind", "outcome", "event_id"]
-    list_filter = ["kind", "outcome", "created_at"]
-    list_per_page = 50
-    search_fields = ["event_id"]
 
 
 def _as_uuid(text: str) -> list[uuid.UUID]:
