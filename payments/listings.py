@@ -32,9 +32,11 @@ from payments.models import (
     Refund,
     RefundLine,
     Seat,
+    Subscription,
     TaxDocument,
     WebhookEvent,
 )
+from payments.subscriptions import boundary_rows
 from users.models import User
 
 ADMIN_PAGE_SIZE = 100
@@ -59,6 +61,7 @@ def listings() -> list[Listing]:
         *_of_a_course(),
         *_of_a_student(),
         *_of_payments(),
+        *_of_subscriptions(),
         *_of_accounts(),
         *_of_the_cache(),
         *_of_the_admin(),
@@ -191,6 +194,19 @@ def _of_books() -> Iterator[Listing]:
     earned = Earning.objects.filter(instructor=some(Earning, "instructor_id"))
     yield Listing("months of earnings", lambda: earned.order_by().values("month").annotate(sum=Sum("amount_paise")))
     yield Listing("a statement", lambda: earned.filter(month="2026-11").order_by("created_at", "pk"))
+
+
+def _of_subscriptions() -> Iterator[Listing]:
+    user = some(Subscription, "user_id")
+    mine = Subscription.objects.filter(user=user)
+    yield Listing("a student's subscriptions", lambda: mine.select_related("plan", "user")[:1])
+    yield Listing("the one that runs", lambda: Subscription.objects.filter(live_key=str(user)).order_by())
+    by_id = Subscription.objects.filter(gateway_subscription_id="sub_1")
+    yield Listing("a subscription by the gateway's number", lambda: by_id.order_by())
+    charged = some(Order, "subscription_id")
+    yield Listing("its charges", lambda: Order.objects.filter(subscription=charged), "the charges of a subscription")
+    for number, rows in enumerate(boundary_rows(), 1):
+        yield Listing(f"subscriptions near their boundary, {number}", lambda rows=rows: rows)  # type: ignore[misc]
 
 
 def _of_accounts() -> Iterator[Listing]:

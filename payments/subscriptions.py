@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -218,13 +218,17 @@ def tell(subscription: Subscription, status: str = "") -> None:
 
 # --- For the reconciler ---
 def near_boundary() -> Iterator[Subscription]:
+    return chain(*boundary_rows())
+
+
+def boundary_rows() -> list["QuerySet[Subscription]"]:
     """What the gateway may know more of than we: about to renew, failing, waiting to be paid, or just ended."""
     now = timezone.now()
     known = Subscription.objects.filter(gateway_subscription_id__isnull=False).select_related("plan", "user").order_by()
     soon = known.filter(_not_asked_since(now - timedelta(minutes=10)))
     seldom = known.filter(_not_asked_since(now - timedelta(hours=12)))
     running = (Status.AUTHENTICATED, Status.ACTIVE, Status.PENDING)
-    return chain(
+    return [
         soon.filter(status__in=running, period_ends_at__lte=now + timedelta(hours=1)),
         soon.filter(status__in=running, period_ends_at__isnull=True),
         soon.filter(
@@ -233,7 +237,7 @@ def near_boundary() -> Iterator[Subscription]:
         seldom.filter(status=Status.PAUSED, period_ends_at__lte=now),
         seldom.filter(status=Status.HALTED, period_ends_at__gt=now - timedelta(days=60)),
         seldom.filter(status__in=Subscription.ENDED, ended_at__gt=now - timedelta(days=3)),
-    )
+    ]
 
 
 def _not_asked_since(moment: datetime) -> Q:

@@ -342,7 +342,9 @@ def disputed() -> Callable[..., Dispute]:
         defaults = {"status": Dispute.Status.LOST, "amount_paise": order.amount_paise}
         dispute = Dispute.objects.create(order=order, gateway_dispute_id=f"disp_{order.number}", **defaults | fields)
         for line in order.lines.all() if lines is None else lines:
-            RefundLine.objects.create(dispute=dispute, line=line, refunded_line=line, amount_paise=line.amount_paise)
+            RefundLine.objects.create(
+                dispute=dispute, line=line, refunded_line=line, amount_paise=line.amount_paise
+            )
         return dispute
 
     return make

@@ -253,3 +253,19 @@ def test_a_coupon_makes_sense(coupon, fields, field):
     with pytest.raises(ValidationError) as error:
         coupon.full_clean()
     assert field in error.value.message_dict
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_hundreds_of_clicks_make_one_order(sandbox, client_of, alice, bundle, change):
+    """25 at once are more than the site has threads; that each clicks eight times makes them meet at every step."""
+    change(uses_in_total=1)
+
+    def click(client) -> set[tuple[int, bool]]:
+        answers = [buy(client, bundle, 54000) for _ in range(8)]
+        wanted = Order.objects.get().gateway_order_id
+        return {(answer.status_code, f'value="{wanted}"' in answer.text) for answer in answers}
+
+    assert set().union(*at_once(click, [client_of(alice) for _ in range(25)])) == {(200, True)}
+    order = Order.objects.get()
+    assert (order.amount_paise, order.lines.count(), CouponUse.objects.count()) == (54000, 2, 1)
