@@ -1,6 +1,7 @@
 """Fields of the admin that search as one types."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.admin.widgets import AutocompleteSelect
@@ -10,7 +11,7 @@ from django.http import HttpRequest
 class CheckedAutocomplete(AutocompleteSelect):
     """Django's own looks up whatever was sent to show it again, and crashes at what is no key."""
 
-    def optgroups(self, name: str, value: list[str], attr: dict[str, Any] | None = None) -> Any:
+    def optgroups(self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None) -> Any:
         return super().optgroups(name, [each for each in value if _is_uuid(each)], attr)
 
 

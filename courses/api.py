@@ -31,6 +31,7 @@ class CourseOut(Schema):
     createdBy: str  # the predecessor’s spelling, as below
     level: str
     price_paise: int
+    current_price_paise: int
     currency: str
     numOfVideos: int
     duration_seconds: int
@@ -147,6 +148,7 @@ def _course_out(course: Course) -> dict[str, Any]:
         "createdBy": course.instructor.name,
         "level": course.level,
         "price_paise": course.price_paise,
+        "current_price_paise": course.current_price_paise,
         "currency": course.currency,
         "numOfVideos": course.lecture_count,
         "duration_seconds": course.duration_seconds,

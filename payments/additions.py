@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from coursebundler.db import run_in_transaction
@@ -43,10 +44,8 @@ def try_to_give_additions(order: Order) -> None:
 def give_to_buyers(bundle: Bundle) -> int:
     """The same for every order of the bundle: call it after a new edition is stored. The reconciler
     does, too. Safe to repeat."""
-    editions = list(BundleEdition.objects.filter(bundle=bundle, additions_included=True).values_list("pk", flat=True))
-    return sum(
-        _give_to(page) for page in _pages(Order.objects.paid().filter(bundle_edition__in=editions, seat_count=0))
-    )
+    growing = BundleEdition.objects.filter(bundle=bundle, additions_included=True)
+    return sum(_give_to(page) for edition in growing for page in _pages(buyers_of(edition)))
 
 
 def take_back(order_ids: Iterable[UUID], note: str) -> int:
@@ -57,10 +56,14 @@ def take_back(order_ids: Iterable[UUID], note: str) -> int:
     return given.update(revoked_at=timezone.now(), note=note[:200])
 
 
-def _pages(orders: Any) -> Iterable[list[Order]]:
+def buyers_of(edition: BundleEdition) -> QuerySet[Order]:
+    return Order.objects.filter(bundle_edition=edition, status=Order.Status.PAID, seat_count=0).order_by("pk")
+
+
+def _pages(orders: QuerySet[Order]) -> Iterable[list[Order]]:
     """By key, so that an order that is paid meanwhile moves none of the others."""
     last = None
-    while page := list((orders.filter(pk__gt=last) if last else orders).order_by("pk")[:PAGE_SIZE]):
+    while page := list((orders.filter(pk__gt=last) if last else orders)[:PAGE_SIZE]):
         yield page
         last = page[-1].pk
 
@@ -82,8 +85,8 @@ def _give_to(orders: list[Order]) -> int:
             source_id=order.pk,
         )
         for order in orders
-        if order.pk in standing and order.bundle_edition_id in pinned
-        for course_id in added[order.bundle_edition_id]
+        if order.pk in standing
+        for course_id in added.get(order.bundle_edition_id, ())
         if (order.pk, course_id) not in given
     ]
     _store(missing)
@@ -108,7 +111,7 @@ def _standing(orders: Any) -> set[UUID]:
     return {order_of[line_id] for line_id in kept.order_by().values_list("source_id", flat=True)}
 
 
-def _courses_after(editions: Iterable[BundleEdition]) -> dict[UUID, set[UUID]]:
+def _courses_after(editions: Iterable[BundleEdition]) -> dict[UUID | None, set[UUID]]:
     """{edition: courses of later editions of its bundle that it does not have itself}; published ones only."""
     bundles = {edition.bundle_id for edition in editions}
     entries = EditionCourse.objects.filter(edition__bundle__in=bundles).select_related("edition", "course")

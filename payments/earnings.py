@@ -12,25 +12,22 @@ from payments.tax import WHOLE_BP
 def write(document: TaxDocument) -> None:
     """For a document that is being issued, in the same transaction: so each has its earnings once, or is not there."""
     sign = 1 if document.kind == TaxDocument.Kind.INVOICE else -1
-    shared = OrderLine.objects.filter(order=document.order_id, instructor__isnull=False, instructor_share_bp__gt=0)
+    shared = OrderLine.objects.filter(order=document.order_id, instructor_share_bp__gt=0).select_related("instructor")
     terms = {str(line.pk): line for line in shared}
     for entry in document.lines:
-        line = terms.get(entry["line"])
-        if line is not None and entry["taxable_paise"]:
-            _write_one(document, line, entry["taxable_paise"], sign)
-
-
-def _write_one(document: TaxDocument, line: OrderLine, net_paise: int, sign: int) -> None:
-    Earning.objects.create(
-        instructor_id=line.instructor_id,
-        document=document,
-        line=line,
-        title=line.title,
-        month=f"{document.issued_on:%Y-%m}",
-        net_paise=sign * net_paise,
-        share_bp=line.instructor_share_bp,
-        amount_paise=sign * share_of(net_paise, line.instructor_share_bp),
-    )
+        line, net_paise = terms.get(entry["line"]), entry["taxable_paise"]
+        if line is None or line.instructor is None or not net_paise:
+            continue
+        Earning.objects.create(
+            instructor=line.instructor,
+            document=document,
+            line=line,
+            title=line.title,
+            month=f"{document.issued_on:%Y-%m}",
+            net_paise=sign * net_paise,
+            share_bp=line.instructor_share_bp,
+            amount_paise=sign * share_of(net_paise, line.instructor_share_bp),
+        )
 
 
 def share_of(net_paise: int, share_bp: int) -> int:
@@ -41,7 +38,8 @@ def share_of(net_paise: int, share_bp: int) -> int:
 def months(instructor_id: uuid.UUID) -> "list[dict[str, Any]]":
     """Newest first: {month, earned_paise}. One group by in the database, whatever the number of sales."""
     rows = Earning.objects.filter(instructor=instructor_id).order_by().values("month")
-    return sorted(rows.annotate(earned_paise=Sum("amount_paise")), key=lambda row: row["month"], reverse=True)
+    found = [dict(row) for row in rows.annotate(earned_paise=Sum("amount_paise"))]
+    return sorted(found, key=lambda row: row["month"], reverse=True)
 
 
 def month_sums(instructor_id: uuid.UUID, month: str) -> dict[str, Any]:

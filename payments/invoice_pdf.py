@@ -7,6 +7,7 @@ from typing import Any
 
 from fontTools.ttLib import TTFont
 from fpdf import FPDF, FontFace
+from fpdf.fonts import TTFFont
 
 from coursebundler.formatting import exact_rupees
 from payments.models import TaxDocument
@@ -45,7 +46,8 @@ class Paper(FPDF):
         """The file; and the fonts' files are closed, which fpdf2 leaves open."""
         content = bytes(self.output())
         for font in self.fonts.values():
-            font.ttfont.close()
+            if isinstance(font, TTFFont):
+                font.ttfont.close()
         return content
 
     def footer(self) -> None:

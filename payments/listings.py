@@ -19,12 +19,17 @@ from coursebundler.fields import uuid7
 from coursebundler.plans import Find
 from courses.models import Course, Grant, Lecture, Progress, Saved, SearchToken, Section
 from courses.views.catalogue import SORTS, find_courses
-from payments import disputes, reconciliation, refunds
+from payments import additions, disputes, reconciliation, refunds
 from payments.models import (
     BooksDifference,
     BooksReport,
+    Bundle,
+    BundleEdition,
+    Coupon,
+    CouponUse,
     Dispute,
     Earning,
+    EditionCourse,
     Order,
     OrderEvent,
     OrderLine,
@@ -145,11 +150,29 @@ def _of_payments() -> Iterator[Listing]:
     yield Listing("an order's payments", lambda: Payment.objects.filter(order=order), "an order's payments")
     payments = Payment.objects.filter(gateway_payment_id="pay_1", entry="captured")
     yield Listing("a payment by the gateway's number", lambda: payments.order_by())
+    yield from _of_bundles(user)
     yield from _of_money_back(order)
     yield from _of_books()
     yield from _of_seats()
     yield from _of_the_reconciler()
     yield Listing("an event seen before", lambda: WebhookEvent.objects.filter(event_id="event_1").order_by())
+
+
+def _of_bundles(user: Any) -> Iterator[Listing]:
+    bundles, courses = Bundle.objects.published(), "the courses of some bundles"
+    yield Listing("bundles on offer", lambda: bundles[:24])
+    yield Listing("a bundle by its address", lambda: bundles.filter(slug="boats").order_by())
+    course, edition = some(EditionCourse, "course_id"), some(BundleEdition)
+    yield Listing("editions with a course", lambda: EditionCourse.objects.filter(course__in=[course]).order_by())
+    yield Listing("an edition's courses", lambda: EditionCourse.objects.on_sale([edition]), courses)
+    bought = Order.objects.paid().filter(user=user, bundle_edition__isnull=False)
+    yield Listing("bundles that somebody bought", lambda: bought, "a student's orders")
+    yield Listing("an edition's buyers", lambda: additions.buyers_of(edition)[: additions.PAGE_SIZE])
+    yield Listing("grants of some lines", lambda: Grant.objects.filter(source_id__in=[some(OrderLine)]).order_by())
+    yield Listing("a coupon by its code", lambda: Coupon.objects.filter(code="WELCOME10", is_active=True).order_by())
+    uses = CouponUse.objects.filter(coupon=some(Coupon))
+    yield Listing("somebody's uses of a coupon", lambda: uses.filter(user=user))
+    yield Listing("all uses of a coupon", lambda: uses)
 
 
 def _of_money_back(order: Any) -> Iterator[Listing]:

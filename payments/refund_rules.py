@@ -5,7 +5,7 @@ binds students; staff may go beyond it, with a reason, and nobody can give back 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
@@ -164,5 +164,5 @@ def window_left(order: Order) -> timedelta:
     return (order.paid_at or order.created_at) + policy_of(order).window - timezone.now()
 
 
-def _day(moment: object) -> str:
-    return date_format(moment, "j F Y")
+def _day(moment: datetime | None) -> str:
+    return date_format(moment, "j F Y") if moment else "an unknown day"

@@ -10,8 +10,9 @@ step to `processed` and never before it: nobody loses a course for money that di
 
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Q, QuerySet
@@ -190,10 +191,8 @@ def approve(refund: Refund, actor: User) -> None:
 
 
 def _approve(refund: Refund, actor: User) -> None:
-    waiting = Refund.objects.filter(pk=refund.pk, status=Refund.Status.WAITING).exclude(requested_by=actor)
-    if not waiting.update(status=Refund.Status.APPROVED, approved_by=actor):
+    if not refund.move(Refund.Status.WAITING, to=Refund.Status.APPROVED, approved_by=actor):
         raise RefundRefused("This refund does not wait for approval any more.")
-    refund.refresh_from_db()
     OrderEvent.note(
         refund.order,
         f"refund_approved:{refund.pk}",
@@ -213,6 +212,7 @@ def decline(refund: Refund, actor: User, reason: str) -> None:
 
 
 def _require_second_person(refund: Refund, actor: User) -> None:
+    """Neither of the two ever changes, so nobody can slip in between this and the conditional update."""
     if refund.requested_by_id == actor.pk:
         raise RefundRefused("Somebody else has to decide: you asked for this refund.")
     if refund.order.user_id == actor.pk:
@@ -234,7 +234,7 @@ def give_up(refund: Refund, actor: User, reason: str) -> None:
         raise RefundRefused("It is being sent just now, or has been.")
 
 
-def _end(refund: Refund, statuses: list[str], to: str, text: str, actor: User | None = None, **values: str) -> bool:
+def _end(refund: Refund, statuses: Sequence[str], to: str, text: str, actor: User | None = None, **values: Any) -> bool:
     """Declined or failed: what it took is free again. Inside a transaction; says whether it was this call."""
     if not refund.move(*statuses, to=to, whole_payment_key=None, **values):
         return False
@@ -423,8 +423,8 @@ def is_all_back(order: Order) -> bool:
 def _fail(refund: Refund, told: GatewayRefund) -> None:
     flag = "Razorpay could not pay it back. Find out why, and refund again."
     text = f"Razorpay could not pay back {rupees(refund.amount_paise)} ({told.id})."
-    values = {"flag": flag, "gateway_refund_id": told.id}
-    if run_in_transaction(lambda: _end(refund, UNFINISHED, Refund.Status.FAILED, text, **values)):
+    ended = {"flag": flag, "gateway_refund_id": told.id}
+    if run_in_transaction(lambda: _end(refund, UNFINISHED, Refund.Status.FAILED, text, None, **ended)):
         logger.error("Refund %s failed at the gateway (%s); a person must look.", refund.pk, told.id)
     elif refund.status == Refund.Status.PROCESSED and not refund.flag:
         refund.raise_flag("Razorpay said it was paid back, and now that it failed.")
@@ -479,7 +479,8 @@ def _adopt(payment: Payment, told: GatewayRefund) -> Refund | None:
 
 
 def _create_from_dashboard(payment: Payment, told: GatewayRefund) -> Refund | None:
-    is_ours_again = Refund.objects.filter(pk=_as_uuid(told.our_id)).exists()
+    our_id = _as_uuid(told.our_id)
+    is_ours_again = our_id is not None and Refund.objects.filter(pk=our_id).exists()
     lines = None if is_ours_again else lines_worth(payment, told.amount_paise)
     refund = Refund(
         order=payment.order,

@@ -32,7 +32,7 @@ class GiftForm(forms.Form):
     gift_message = forms.CharField(
         max_length=300,
         required=False,
-        label="A few words for them (optional)",
+        label="A few words for them",
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 

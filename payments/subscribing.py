@@ -151,13 +151,23 @@ def cancel(subscription: Subscription, *, now: bool) -> None:
     if now or subscription.status != Status.ACTIVE:
         end(subscription)
     else:
-        _ask_for(subscription, lambda key: gateway.cancel(key, at_period_end=True))
-        Subscription.objects.filter(pk=subscription.pk).update(ends_with_period=True)
-        sync(subscription)
-        tell(subscription, Status.CANCELLED)
+        _cancel_at_period_end(subscription)
     if now:
         entitlements.revoke(lines_of(subscription), "You ended your subscription.")
     log_event("subscription_cancelled", subscription=subscription.pk, now=now)
+
+
+def _cancel_at_period_end(subscription: Subscription) -> None:
+    if _ask_for(subscription, lambda key: gateway.cancel(key, at_period_end=True)):
+        Subscription.objects.filter(pk=subscription.pk).update(ends_with_period=True)
+        sync(subscription)
+        tell(subscription, Status.CANCELLED)
+        return
+    sync(subscription)
+    if subscription.status == Status.ACTIVE:
+        raise NotNow("Razorpay has not cancelled your subscription. Please try again in some minutes.")
+    if not subscription.has_ended:  # it was not active any more, so nothing is left to wait for
+        end(subscription)
 
 
 def end(subscription: Subscription) -> None:
@@ -194,14 +204,16 @@ def _require(subscription: Subscription, status: str, word: str) -> None:
         raise NotNow(f"Razorpay has not {word} your subscription. Please try again in some minutes.")
 
 
-def _ask_for(subscription: Subscription, change: Callable[[str], GatewaySubscription]) -> None:
-    """A refusal may mean that it has happened already; `sync` finds out."""
+def _ask_for(subscription: Subscription, change: Callable[[str], GatewaySubscription]) -> bool:
+    """Whether the gateway did it. A refusal may mean that it has happened already; `sync` finds out."""
     try:
         change(subscription.gateway_subscription_id or "")
     except GatewayUnknownId:
         raise
     except GatewayRefused as error:
         logger.warning("Razorpay refused a change of subscription %s: %s", subscription.pk, error)
+        return False
+    return True
 
 
 def _close(subscription: Subscription, status: str) -> bool:

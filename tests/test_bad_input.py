@@ -16,7 +16,7 @@ from django.apps import apps
 from django.test import Client
 
 from courses.models import Course, Grant
-from payments.models import Order, OrderLine
+from payments.models import Bundle, Order, OrderLine
 from tests import routes
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ BAD_PARTS = [
     "💥",
 ]
 BAD_VALUES = ["", "%00", "%FF", "-1", "0", HUGE, "x" * 3000, "[]", quote("' OR 1=1 --")]
-QUERY_NAMES = ["page", "q", "keyword", "category", "sort", "order", "reference", "next", "p", "o"]
+QUERY_NAMES = ["page", "q", "keyword", "category", "sort", "order", "reference", "next", "p", "o", "month"]
 FIELD_NAMES = [
     *("name", "email", "password", "password1", "login", "oldpassword", "code", "uid", "token", "action", "remember"),
     *("message", "course", "website", "headline", "bio", "photo", "next", "saved", "remove", "query"),
@@ -44,6 +44,8 @@ FIELD_NAMES = [
     *("instructor", "level", "price", "price_rupees", "status", "poster", "poster-token", "file", "createdBy"),
     *("sections-TOTAL_FORMS", "sections-INITIAL_FORMS", "lectures-TOTAL_FORMS", "lectures-INITIAL_FORMS"),
     *("kind", "size", "type", "numbers", "part", "key"),
+    *("coupon", "edition", "policy"),
+    *("billing-name", "billing-address", "billing-state", "billing-gstin"),
 ]
 ODD_QUERIES = ["page=1&page=2", "%00=%00", "=&&=", "sort", "a" * 5000, "next=//evil.example", "next=javascript:x"]
 FORM = "application/x-www-form-urlencoded"
@@ -101,6 +103,8 @@ def world(alice, bob, make_course, grant) -> dict[str, Any]:
     """Something real for every part of an address, with Alice's order; and Bob's."""
     course = make_course()
     grant(alice, course)
+    bundle = Bundle.objects.create(title="Boats", slug=course.slug, price_paise=60000, status="published")
+    bundle.publish_edition([course, make_course("Sails", sections=1, lectures=1)], additions_included=True)
 
     def order(user: Any) -> Order:
         made = Order.objects.create(user=user, product_key=f"course:{course.pk}", amount_paise=course.price_paise)
@@ -121,6 +125,8 @@ def world(alice, bob, make_course, grant) -> dict[str, Any]:
         "uidb36": "1",
         "key": "none",
         "rest": "nowhere",
+        "number": "INV2627-000001",
+        "month": "2026-11",
     }
 
 

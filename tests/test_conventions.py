@@ -53,6 +53,7 @@ PUBLIC_PAGES = {
     "admin:login": "staff; sends to our own login",
 }
 PUBLIC_CALLS = {
+    "GET /bundles": "visitors",
     "GET /courses": "visitors",
     "POST /login": "visitors",
     "POST /logout": "does nothing for visitors",

@@ -22,7 +22,7 @@ INLINE = {
 # Files whose job is to make safe HTML; field.html shows help texts, which are HTML in Django's own forms.
 MAKES_HTML = {"coursebundler/formatting.py", "templates/django/forms/field.html"}
 # A form that goes to another site must not carry our CSRF token there.
-LEAVES_THE_SITE = {"templates/payments/checkout_pay.html"}
+LEAVES_THE_SITE = {"templates/payments/checkout_pay.html", "templates/payments/subscribe_to_pay.html"}
 
 
 def markup(path: Path) -> str:

@@ -70,7 +70,10 @@ class Grant(UUIDModel):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["user", "course"], name="grant_user_course")]
+        indexes = [
+            models.Index(fields=["user", "course"], name="grant_user_course"),
+            models.Index(fields=["source_id", "source_kind"], name="grant_source"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["user", "course", "source_kind", "source_id"], name="grant_once_per_source"

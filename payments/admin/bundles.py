@@ -55,7 +55,8 @@ class BundleForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if edition := self.instance.current_edition:
-            self.initial |= {"additions_included": edition.additions_included, "edition_number": edition.number}
+            self.initial["additions_included"] = edition.additions_included
+            self.initial["edition_number"] = edition.number
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -107,6 +108,10 @@ class ContentFormSet(BaseModelFormSet):
         return edition
 
 
+def _may(request: Any, permission: str) -> bool:
+    return bool(request.user.has_perm(f"payments.{permission}"))
+
+
 class NoForeignKeyChecks(InlineModelAdminChecks):
     """The rows belong to an edition of the bundle, not to the bundle."""
 
@@ -120,7 +125,7 @@ class NoForeignKeyChecks(InlineModelAdminChecks):
 class ContentInline(AutocompleteMixin, admin.TabularInline):
     model = EditionCourse
     checks_class = NoForeignKeyChecks
-    formset = ContentFormSet
+    formset = ContentFormSet  # type: ignore[assignment]  # no foreign key, see above
     fields = ["course", "position"]
     autocomplete_fields = ["course"]
     verbose_name = "course"
@@ -131,7 +136,7 @@ class ContentInline(AutocompleteMixin, admin.TabularInline):
         return modelformset_factory(
             EditionCourse,
             formset=ContentFormSet,
-            fields=self.fields,
+            fields=["course", "position"],
             formfield_callback=partial(self.formfield_for_dbfield, request=request),
             extra=0 if obj else 3,
             max_num=100,
@@ -141,10 +146,10 @@ class ContentInline(AutocompleteMixin, admin.TabularInline):
         )
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("payments.view_bundle")
+        return _may(request, "view_bundle")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("payments.change_bundle")
+        return _may(request, "change_bundle")
 
     has_add_permission = has_delete_permission = has_change_permission
 

@@ -88,11 +88,10 @@ class TaxDocumentAdmin(LookOnlyMixin, ExportMixin, admin.ModelAdmin):
     list_per_page = 50
     search_fields = ["number", "order__number", "order__user__email"]
     search_help_text = "Number of the document, number of the order, or e-mail address"
-    fields = [
-        *["number", "title", "kind", "financial_year", "issued_at", "order", "corrects", "refund", "dispute"],
-        *["seller_text", "buyer_text", "place", "lines_table", "taxable", "tax", "total", "pdf_link"],
-    ]
-    readonly_fields = fields
+    fields = readonly_fields = (
+        *("number", "title", "kind", "financial_year", "issued_at", "order", "corrects", "refund", "dispute"),
+        *("seller_text", "buyer_text", "place", "lines_table", "taxable", "tax", "total", "pdf_link"),
+    )
     change_list_template = "payments/admin/taxdocument_change_list.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -189,8 +188,9 @@ class EarningAdmin(LookOnlyMixin, ExportMixin, admin.ModelAdmin):
     list_per_page = 50
     search_fields = ["instructor__email", "month", "document__number"]
     search_help_text = "E-mail address of the instructor, month as 2026-11, or number of the document"
-    fields = ["created_at", "month", "instructor", "title", "document", "line", "net", "share_percent", "earned"]
-    readonly_fields = fields
+    fields = readonly_fields = (
+        *("created_at", "month", "instructor", "title", "document", "line", "net", "share_percent", "earned"),
+    )
 
     @admin.display(description="without tax", ordering="net_paise")
     def net(self, earning: Earning) -> str:

@@ -27,18 +27,16 @@ logger = logging.getLogger(__name__)
 
 class MoneyBackFilter(admin.SimpleListFilter):
     title, parameter_name = "money back", "money_back"
-    SOURCES = {
-        "refund": ("With a refund", Refund),
-        "dispute": ("With a dispute", Dispute),
-    }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(key, label) for key, (label, _) in self.SOURCES.items()]
+        return [("refund", "With a refund"), ("dispute", "With a dispute")]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-        if self.value() not in self.SOURCES:
-            return queryset
-        return queryset.filter(pk__in=self.SOURCES[self.value()][1].objects.order_by().values("order_id"))
+        if self.value() == "refund":
+            return queryset.filter(pk__in=Refund.objects.order_by().values("order_id"))
+        if self.value() == "dispute":
+            return queryset.filter(pk__in=Dispute.objects.order_by().values("order_id"))
+        return queryset
 
 
 class OrderLineInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
@@ -142,11 +140,11 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
         )
         return [check, *super().get_urls()]
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+    def change_view(self, request: Any, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """With its timeline, and with the payments that somebody has to give back."""
         order = self.get_object(request, object_id)
         context = {"timeline": timeline(order), "strays": stray_payments(order)} if order else {}
-        response: HttpResponse = super().change_view(request, object_id, *args, **kwargs, extra_context=context)
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
     @admin.action(description="Check with Razorpay", permissions=["view"])

@@ -26,6 +26,7 @@ from payments.razorpay import GatewayError
 from payments.refund_forms import ReasonForm, StaffRefundForm, selected
 from payments.refund_rules import calculate, lines_taken, needs_approval, policy_of, why_not_at_all
 from payments.refunds import RefundRefused
+from users.requests import UserRequest
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
             *super().get_urls(),
         ]
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+    def change_view(self, request: Any, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         refund = self.get_object(request, object_id)
         context = {
             "decisions": [
@@ -188,10 +189,10 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
             ],
             "needs_lines": bool(refund and refunds.needs_lines(refund)) and request.user.has_perm(MAY_SEE_TO),
         }
-        response: HttpResponse = super().change_view(request, object_id, *args, **kwargs, extra_context=context)
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
-    def decide(self, request: HttpRequest, refund_id: uuid.UUID, what: str) -> HttpResponse:
+    def decide(self, request: UserRequest, refund_id: uuid.UUID, what: str) -> HttpResponse:
         """GET says what would happen, POST does it."""
         refund = get_object_or_404(Refund.objects.select_related("order__user"), pk=refund_id)
         decision = DECISIONS.get(what)
@@ -207,7 +208,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
         context = {"refund": refund, "decision": decision, "form": form, "lines": lines}
         return self._page(request, decision.label, "refund_decide", context)
 
-    def refund_order(self, request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    def refund_order(self, request: UserRequest, order_id: uuid.UUID) -> HttpResponse:
         """The refund calculator for staff, who may go beyond the policy."""
         _require(request, MAY_ASK)
         order = get_object_or_404(Order.objects.select_related("user", "refund_policy"), pk=order_id)
@@ -236,7 +237,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
         }
         return self._page(request, f"Refund of {order}", "order_refund", context)
 
-    def refund_payment(self, request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
+    def refund_payment(self, request: UserRequest, payment_id: uuid.UUID) -> HttpResponse:
         """For a payment that no order accounts for: paid twice, or not what was asked."""
         _require(request, MAY_ASK)
         payment = get_object_or_404(Payment.objects.select_related("order__user"), pk=payment_id)
@@ -249,7 +250,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
         context = {"payment": payment, "order": payment.order, "form": form, "is_stray": refunds.is_stray(payment)}
         return self._page(request, "Refund this payment", "payment_refund", context)
 
-    def assign_lines(self, request: HttpRequest, refund_id: uuid.UUID) -> HttpResponse:
+    def assign_lines(self, request: UserRequest, refund_id: uuid.UUID) -> HttpResponse:
         """A person says which lines a refund from Razorpay's dashboard was for."""
         _require(request, MAY_SEE_TO)
         refund = get_object_or_404(Refund.objects.select_related("order__user"), pk=refund_id)
@@ -261,7 +262,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
         context = {"subject": refund, "order": refund.order, "lines": free}
         return self._page(request, "What was it for?", "assign_lines", context)
 
-    def _ask(self, request: HttpRequest, make: Callable[[], Refund]) -> Refund | None:
+    def _ask(self, request: UserRequest, make: Callable[[], Refund]) -> Refund | None:
         """The refund that came of it, on its way if it need not wait; None if it was refused."""
         try:
             refund = make()
@@ -275,7 +276,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
             self.message_user(request, text, messages.WARNING)
         return refund
 
-    def _act(self, request: HttpRequest, refund: Refund, act: Callable[[], None]) -> None:
+    def _act(self, request: UserRequest, refund: Refund, act: Callable[[], None]) -> None:
         try:
             act()
         except RefundRefused as error:
@@ -288,17 +289,17 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
             refund.refresh_from_db()
             self.message_user(request, f"{refund}: {refund.get_status_display().lower()}.", messages.SUCCESS)
 
-    def _page(self, request: HttpRequest, title: str, template: str, context: dict[str, Any]) -> HttpResponse:
+    def _page(self, request: UserRequest, title: str, template: str, context: dict[str, Any]) -> HttpResponse:
         context |= {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
         return TemplateResponse(request, f"payments/admin/{template}.html", context)
 
 
-def _require(request: HttpRequest, permission: str) -> None:
+def _require(request: UserRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
 
 
-def _is_open_to(request: HttpRequest, refund: Refund, name: str, decision: Decision) -> bool:
+def _is_open_to(request: UserRequest, refund: Refund, name: str, decision: Decision) -> bool:
     if name == "seen" and not refund.flag:
         return False
     return refund.status in decision.statuses and request.user.has_perm(decision.permission)
@@ -351,18 +352,18 @@ class DisputeAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mod
             self.message_user(request, f"{dispute}: Razorpay says {status}.", messages.SUCCESS)
 
     @admin.action(description="Seen to: take the flag away", permissions=["view"])
-    def take_flags_down(self, request: HttpRequest, rows: "QuerySet[Dispute]") -> None:
+    def take_flags_down(self, request: UserRequest, rows: "QuerySet[Dispute]") -> None:
         _require(request, MAY_SEE_TO)
         for dispute in rows.exclude(flag="").select_related("order")[:50]:
             disputes.take_flag_down(dispute, request.user)
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+    def change_view(self, request: Any, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         dispute = self.get_object(request, object_id)
         context = {"needs_lines": dispute and disputes.needs_lines(dispute) and request.user.has_perm(MAY_SEE_TO)}
-        response: HttpResponse = super().change_view(request, object_id, *args, **kwargs, extra_context=context)
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
-    def assign_lines(self, request: HttpRequest, dispute_id: uuid.UUID) -> HttpResponse:
+    def assign_lines(self, request: UserRequest, dispute_id: uuid.UUID) -> HttpResponse:
         """A person says which lines a lost dispute took."""
         _require(request, MAY_SEE_TO)
         dispute = get_object_or_404(Dispute.objects.select_related("order__user"), pk=dispute_id)
@@ -393,7 +394,7 @@ class RefundPolicyAdmin(LookOnlyMixin, ExportMixin, admin.ModelAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         current = RefundPolicy.objects.current()
-        return {name: getattr(current, name) for name in self.fields}
+        return {name: getattr(current, name) for name in ("text", "window_days", "progress_percent")}
 
     def save_model(self, request: HttpRequest, obj: RefundPolicy, form: Any, change: Any) -> None:
         obj.version = (RefundPolicy.objects.aggregate(last=Max("version"))["last"] or 0) + 1

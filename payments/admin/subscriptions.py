@@ -29,7 +29,7 @@ class PlanAdmin(ExportMixin, admin.ModelAdmin):
     list_display = ["name", "period", "price", "is_offered", "gateway_plan_id"]
     list_filter = ["period", "is_offered"]
     search_fields = ["name"]
-    ordering = ["price_paise", "pk"]
+    ordering = ["name"]
     fields = ["name", "slug", "period", "price_paise", "is_offered", "gateway_plan_id", "created_at"]
     readonly_fields = ["gateway_plan_id", "created_at"]
     prepopulated_fields = {"slug": ["name"]}

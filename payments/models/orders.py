@@ -141,6 +141,7 @@ class Order(UUIDModel):
         indexes = [
             models.Index(fields=["user", "-created_at", "-id"], name="order_user_newest"),
             models.Index(fields=["status", "-created_at", "-id"], name="order_status_newest"),
+            models.Index(fields=["bundle_edition", "id"], name="order_buyers_of_edition"),
             models.Index(fields=["status", "paid_at", "id"], name="order_paid_oldest"),
             models.Index(fields=["check_at", "id"], name="order_check"),
         ]
@@ -160,7 +161,8 @@ class Order(UUIDModel):
     def save(self, **kwargs: Any) -> None:
         """A new order is sold under the newest refund policy."""
         if self._state.adding and self.refund_policy_id is None:
-            self.refund_policy = self._meta.get_field("refund_policy").related_model.objects.current()
+            policies: Any = self._meta.get_field("refund_policy").related_model
+            self.refund_policy = policies.objects.current()
         super().save(**kwargs)
 
     def get_absolute_url(self) -> str:

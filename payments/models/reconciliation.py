@@ -25,6 +25,8 @@ class BooksReport(AppendOnlyModel):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "comparison of a day"
+        verbose_name_plural = "comparisons with Razorpay"
 
     def __str__(self) -> str:
         return f"Books of {self.day}"
@@ -59,6 +61,8 @@ class BooksDifference(AppendOnlyModel):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "difference from Razorpay"
+        verbose_name_plural = "differences from Razorpay"
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(

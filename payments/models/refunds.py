@@ -60,10 +60,8 @@ class RefundPolicy(AppendOnlyModel):
 
     @classmethod
     def first_text(cls) -> str:
-        return FIRST_POLICY.format(
-            window_days=cls._meta.get_field("window_days").default,
-            progress_percent=cls._meta.get_field("progress_percent").default,
-        )
+        usual = cls()
+        return FIRST_POLICY.format(window_days=usual.window_days, progress_percent=usual.progress_percent)
 
     @property
     def window(self) -> timedelta:

@@ -113,6 +113,11 @@ def test_it_refuses_another_amount(client_of, alice, bundle, amount):
     assert not Order.objects.exists()
 
 
+def test_it_refuses_no_amount(client_of, alice, bundle):
+    assert client_of(alice).post(url_of(bundle)).status_code == 409
+    assert not Order.objects.exists()
+
+
 def test_it_refuses_other_contents_and_other_terms_than_were_shown(client_of, alice, bundle, two_courses):
     bundle.publish_edition(two_courses[::-1], additions_included=False)
     for shown in ({"edition": 1}, {"policy": 7}, {"edition": "x\0"}):

@@ -16,14 +16,15 @@ from coursebundler.plans import Plan, fitting_indexes, plan_in_documentdb_words,
 from courses.models import Category, Course, Grant, Lecture, Progress, Saved, SearchToken, Section
 from payments.listings import Listing, listings
 from payments.management.commands.explain_queries import verdict
-from payments.models import Order, OrderLine, Payment, WebhookEvent
+from payments.models import Order, OrderLine, Payment, Subscription, WebhookEvent
+from payments.models import Plan as SoldPlan
 from users.models import User
 
 ROWS = 10_000
 AT_ONCE = 200
 MODELS = [
     *(User, EmailAddress, Session, LogEntry, Course, Section, Lecture, SearchToken, Grant, Saved, Progress),
-    *(Order, OrderLine, WebhookEvent, Payment),
+    *(Order, OrderLine, Subscription, WebhookEvent, Payment),
 ]
 
 
@@ -66,6 +67,12 @@ def many_rows(db):
     store(Progress(user=users[n % 1000], lecture=lectures[n], course=lectures[n].course) for n in range(ROWS))
     orders = store(Order(user=users[n % 1000], product_key=f"course:{n}", amount_paise=100) for n in range(ROWS))
     store(OrderLine(order=orders[n], course=courses[n], title="T", amount_paise=100) for n in range(ROWS))
+    plan = SoldPlan.objects.create(name="Everything", slug="everything", price_paise=100)
+    statuses = Subscription.Status.values
+    store(
+        Subscription(user=users[n % 1000], plan=plan, price_paise=100, status=statuses[n % len(statuses)])
+        for n in range(ROWS)
+    )
     store(WebhookEvent(event_id=f"e{n}", kind="payment.captured", outcome="paid") for n in range(ROWS))
     store(
         Payment(order=orders[n], entry="failed", gateway_payment_id=f"p{n}", amount_paise=100, currency="INR")

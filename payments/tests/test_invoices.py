@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core import mail
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
 from payments import earnings, invoices
@@ -104,6 +106,9 @@ def test_buying_issues_it(sandbox, order, come_back, django_capture_on_commit_ca
     with django_capture_on_commit_callbacks(execute=True):
         come_back(sandbox.pay(order))
     assert TaxDocument.objects.get().order == order
+    (receipt,) = mail.outbox
+    for text in (receipt.body, receipt.alternatives[0].content):
+        assert reverse("payments:invoice_list", args=[order.pk]) in text
 
 
 def test_numbers_go_on_within_a_year_and_kind(monkeypatch, paid_order, refunded, alice, bob, charlie, ida, course):

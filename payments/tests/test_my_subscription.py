@@ -167,6 +167,27 @@ def test_one_that_was_cancelled_in_the_dashboard_is_cancelled(sandbox, running, 
     assert "has ended" in me.post(f"{PAGE}/cancel", {"when": "later"}, follow=True).text
 
 
+def test_one_whose_renewal_failed_unheard_is_cancelled_at_once(sandbox, running, me):
+    """Razorpay cancels at the end of a period only while there is one."""
+    sandbox.renewals(running, "fail")
+    sandbox.let_days_pass(32)
+    me.post(f"{PAGE}/cancel", {"when": "later"})
+    running.refresh_from_db()
+    assert (running.status, running.ends_with_period, status_there(sandbox, running)) == (
+        "cancelled",
+        False,
+        "cancelled",
+    )
+
+
+def test_a_refusal_is_not_taken_for_a_cancellation(sandbox, running, me, settings):
+    settings.RAZORPAY_KEY_SECRET = "another"
+    assert "does not answer" in me.post(f"{PAGE}/cancel", {"when": "later"}, follow=True).text
+    running.refresh_from_db()
+    assert (running.status, running.ends_with_period) == ("active", False)
+    assert letters() == []
+
+
 @pytest.mark.parametrize(
     ("path", "form"), [("cancel", {"when": "later"}), ("cancel", {"when": "now"}), ("pause", {}), ("pay", {})]
 )

@@ -1,11 +1,12 @@
 """What the gateway says of subscriptions: charges become orders and grants, statuses follow, mails go out once."""
 
+import threading
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 from django.core import mail
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from courses.access import explain_access
@@ -259,6 +260,32 @@ def test_an_invoice_without_a_period_gives_one(sandbox, waiting, monkeypatch, ca
     line = OrderLine.objects.get()
     assert line.ends_at - line.starts_at >= timedelta(days=31)
     assert "names no period" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_many_that_look_at_once_book_each_charge_once(sandbox, waiting):
+    sandbox.agree(waiting)
+    sandbox.let_days_pass(32)
+    errors: list[Exception] = []
+
+    def look() -> None:
+        try:
+            sync(Subscription.objects.select_related("plan", "user").get(pk=waiting.pk))
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=look) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert (Order.objects.count(), OrderLine.objects.count(), Payment.objects.count()) == (2, 2, 2)
+    assert Grant.objects.count() == 2
+    assert len(mail.outbox) == 2
 
 
 # --- Webhooks ---

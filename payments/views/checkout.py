@@ -15,7 +15,6 @@ from payments import pricing, razorpay
 from payments.billing_form import BillingForm
 from payments.checkout import open_at_gateway
 from payments.models import Bundle, Coupon, CouponError, Order, RefundPolicy
-from payments.pricing import Quote
 from payments.razorpay import GatewayError
 from users.requests import UserRequest
 
@@ -42,66 +41,84 @@ def sell(
     order. A POST with `apply` only looks at the price with a coupon. 400: something is filled in wrongly. 409: it costs
     something else now, or the coupon's last place has just gone; nothing was ordered.
     """
-    code = (request.POST if request.method == "POST" else request.GET).get("coupon", "").strip()
-    coupon, coupon_error = _find_coupon(request, product, code, seat_count)
-    quote = pricing.quote(request.user, product, coupon, seat_count=seat_count)
-    if not quote.lines:
-        messages.info(
-            request, "You already have everything in this bundle." if quote.edition else "You already have this course."
-        )
+    sale = Sale(request, product, seat_count, fields)
+    if not sale.quote.lines:
+        whole = "all of this bundle" if sale.quote.edition else "this course"
+        messages.info(request, f"You already have {whole}.")
         return redirect(product)
-    page: dict[str, Any] = {
-        "product": product,
-        "quote": quote,
-        "policy": RefundPolicy.objects.current(),
-        "fields": fields,
-        "billing": BillingForm(request.POST if request.method == "POST" else None, user=request.user),
-        "coupon_code": code[:30],
-        "coupon_error": coupon_error,
-    }
     if request.method != "POST" or "apply" in request.POST:
-        return _summary(request, page, status=400 if coupon_error else 200)
-    if coupon_error or not all(form.is_valid() for form in (fields, page["billing"]) if form):
-        return _summary(request, page, status=400)
-    if not _is_what_was_shown(request, page):
-        return _summary(request, page | {"has_new_price": True}, status=409)
-    terms = quote.terms | {"refund_policy": page["policy"], "billing": page["billing"].billing}
-    terms |= fields.terms if fields else {}  # type: ignore[attr-defined]
+        return sale.summary(status=400 if sale.coupon_error else 200)
+    if not sale.is_valid():
+        return sale.summary(status=400)
+    if not sale.is_what_was_shown():
+        return sale.summary(status=409, has_new_price=True)
     try:
-        order = Order.objects.open_for(request.user, quote.product_key, quote.lines, **terms)
+        order = Order.objects.open_for(request.user, sale.quote.product_key, sale.quote.lines, **sale.terms)
     except CouponError as error:
-        return _summary(request, page | {"coupon_error": str(error)}, status=409)
+        sale.coupon_error = str(error)
+        return sale.summary(status=409)
     return pay(request, order, product)
 
 
-def _find_coupon(
-    request: UserRequest, product: Course | Bundle, code: str, seat_count: int
-) -> tuple[Coupon | None, str]:
-    """(the coupon, nothing) or (None, what is wrong with it)."""
-    if not code:
-        return None, ""
-    try:
-        coupon = Coupon.objects.named(code)
-        coupon.check_for(request.user, product, pricing.product_key(product, seat_count=seat_count))
-    except CouponError as error:
-        return None, str(error)
-    return coupon, ""
+class Sale:
+    """What the page of a checkout is about: a product for somebody, at a price, on terms."""
 
+    def __init__(
+        self, request: UserRequest, product: Course | Bundle, seat_count: int, fields: forms.Form | None
+    ) -> None:
+        is_post = request.method == "POST"
+        self.request, self.product, self.seat_count, self.fields = request, product, seat_count, fields
+        self.billing = BillingForm(request.POST if is_post else None, user=request.user)
+        self.policy = RefundPolicy.objects.current()
+        self.coupon_code = (request.POST if is_post else request.GET).get("coupon", "").strip()
+        self.coupon_error = ""
+        self.quote = pricing.quote(request.user, product, self._find_coupon(), seat_count=seat_count)
 
-def _is_what_was_shown(request: UserRequest, page: dict[str, Any]) -> bool:
-    """Nobody pays another sum, gets other courses or has other terms than they saw."""
-    quote: Quote = page["quote"]
-    now = {
-        "amount_paise": str(quote.amount_paise),
-        "edition": str(quote.edition.number) if quote.edition else "",
-        "policy": str(page["policy"].version),
-    }
-    must_match = {"amount_paise"} | (now.keys() & request.POST.keys())
-    return all(request.POST.get(name) == now[name] for name in must_match)
+    def _find_coupon(self) -> Coupon | None:
+        """The coupon that was typed; if it is not good here, none, and `coupon_error` says why."""
+        if not self.coupon_code:
+            return None
+        try:
+            coupon = Coupon.objects.named(self.coupon_code)
+            key = pricing.product_key(self.product, seat_count=self.seat_count)
+            coupon.check_for(self.request.user, self.product, key)
+        except CouponError as error:
+            self.coupon_error = str(error)
+            return None
+        return coupon
 
+    def is_valid(self) -> bool:
+        forms_are_valid = [form.is_valid() for form in (self.fields, self.billing) if form]
+        return all(forms_are_valid) and not self.coupon_error
 
-def _summary(request: UserRequest, page: dict[str, Any], *, status: int) -> HttpResponse:
-    return render(request, "payments/checkout.html", page, status=status)
+    def is_what_was_shown(self) -> bool:
+        """Nobody pays another sum, gets other courses or has other terms than they saw."""
+        now = {
+            "amount_paise": str(self.quote.amount_paise),
+            "edition": str(self.quote.edition.number) if self.quote.edition else "",
+            "policy": str(self.policy.version),
+        }
+        must_match = {"amount_paise"} | (now.keys() & self.request.POST.keys())
+        return all(self.request.POST.get(name) == now[name] for name in must_match)
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """Columns of the order, once everything is valid."""
+        own = getattr(self.fields, "terms", {})
+        return {**self.quote.terms, "refund_policy": self.policy, "billing": self.billing.billing, **own}
+
+    def summary(self, *, status: int, has_new_price: bool = False) -> HttpResponse:
+        context = {
+            "product": self.product,
+            "quote": self.quote,
+            "policy": self.policy,
+            "fields": self.fields,
+            "billing": self.billing,
+            "coupon_code": self.coupon_code[:30],
+            "coupon_error": self.coupon_error,
+            "has_new_price": has_new_price,
+        }
+        return render(self.request, "payments/checkout.html", context, status=status)
 
 
 def pay(request: UserRequest, order: Order, product: Course | Bundle) -> HttpResponse:
