@@ -23,6 +23,14 @@ SCAN_STAGES = {"COLLSCAN", "PARALLEL_COLLSCAN"}
 SQLITE_ACCESS = re.compile(r"(?P<verb>SCAN|SEARCH) (?P<table>[^\s(]+)(?: AS \S+)?(?: USING (?P<how>.*))?$")
 
 
+@dataclass(frozen=True)
+class Find:
+    """A question to DocumentDB past the ORM, as the cache asks."""
+
+    collection: str
+    condition: dict[str, Any]
+
+
 @dataclass
 class Plan:
     """`scanned` are the tables read from end to end; `examined` and `returned` are row counts, None if untold."""
@@ -51,8 +59,10 @@ def _has_few_rows(table: str) -> bool:
     return bool(models) and models[0]._base_manager.all()[: FEW_ROWS + 1].count() <= FEW_ROWS
 
 
-def plan_of(rows: "QuerySet[Any]") -> Plan:
+def plan_of(rows: "QuerySet[Any] | Find") -> Plan:
     """Asks the database; on DocumentDB that runs the query as well."""
+    if isinstance(rows, Find):
+        return _plan_of_pipeline(rows.collection, [{"$match": rows.condition}])
     try:
         return _plan_on_documentdb(rows) if connection.vendor == "mongodb" else plan_in_sqlite_words(rows.explain())
     except EmptyResultSet:  # Nothing is asked, for there can be nothing.
@@ -75,9 +85,15 @@ def plan_in_sqlite_words(text: str) -> Plan:
 
 
 def _plan_on_documentdb(rows: "QuerySet[Any]") -> Plan:
-    collection, pipeline = _as_sent(rows)
-    told = _explain({"aggregate": collection, "pipeline": pipeline, "cursor": {}})
-    plan = plan_in_documentdb_words(collection, pipeline, told, lambda head: _explain({"find": collection, **head}))
+    return _plan_of_pipeline(*_as_sent(rows))
+
+
+def _plan_of_pipeline(collection: str, pipeline: list[dict[str, Any]]) -> Plan:
+    def explain_find(head: dict[str, Any]) -> Mapping[str, Any]:
+        return _explain({"find": collection, **head}, "queryPlanner")
+
+    told = _explain({"aggregate": collection, "pipeline": pipeline, "cursor": {}}, "executionStats")
+    plan = plan_in_documentdb_words(collection, pipeline, told, explain_find)
     indexes = _database().get_collection(collection).index_information()
     plan.fits, plan.fits_in_order = fitting_indexes(pipeline, indexes)
     return plan
@@ -99,8 +115,8 @@ def _as_sent(rows: "QuerySet[Any]") -> tuple[str, list[dict[str, Any]]]:
     return collection, sent["pipeline"]
 
 
-def _explain(command: dict[str, Any]) -> Mapping[str, Any]:
-    told: Mapping[str, Any] = _database().database.command({"explain": command, "verbosity": "executionStats"})
+def _explain(command: dict[str, Any], verbosity: str) -> Mapping[str, Any]:
+    told: Mapping[str, Any] = _database().database.command({"explain": command, "verbosity": verbosity})
     return told
 
 
@@ -145,20 +161,26 @@ def fitting_indexes(pipeline: list[dict[str, Any]], indexes: Mapping[str, Any]) 
     match, rest = _first(pipeline, "$match")
     sort, _ = _first(rest, "$sort")
     equal, compared = _columns(match)
-    finds = in_order = ""
+    finding: list[tuple[int, str]] = []
+    in_order: list[tuple[int, str]] = []
     for name, index in indexes.items():
         if "partialFilterExpression" in index:
             continue
         keys = list(index["key"])
         count = next((number for number, (column, _) in enumerate(keys) if column not in equal), len(keys))
         if count or not match or keys[0][0] in compared:
-            finds = finds or name
+            finding.append((count, name))
             wanted = [(column, way) for column, way in sort.items() if column not in equal]
             backwards = [(column, -way) for column, way in wanted]
             if keys[count : count + len(wanted)] in (wanted, backwards):
-                in_order = in_order or name
+                in_order.append((count, name))
     has_late_sort = not sort and any("$sort" in stage for stage in pipeline)
-    return finds, "" if has_late_sort else in_order
+    return _best(finding), "" if has_late_sort else _best(in_order)
+
+
+def _best(fitting: list[tuple[int, str]]) -> str:
+    """The first of those that use the most columns."""
+    return max(fitting, key=lambda item: item[0], default=(0, ""))[1]
 
 
 def _first(pipeline: list[dict[str, Any]], operator: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -169,14 +191,17 @@ def _first(pipeline: list[dict[str, Any]], operator: str) -> tuple[dict[str, Any
 
 
 def _columns(condition: Mapping[str, Any]) -> tuple[set[str], set[str]]:
-    """The columns that must be equal to a value, and those that are compared otherwise."""
-    equal, compared = set(), set()
+    """The columns that must be equal to a value, and those that are compared otherwise, in each part of an OR."""
+    equal: set[str] = set()
+    compared: set[str] = set()
     for column, value in condition.items():
         if column == "$and":
             for part in value:
                 more_equal, more_compared = _columns(part)
                 equal |= more_equal
                 compared |= more_compared
+        elif column == "$or":
+            compared |= set.intersection(*(set().union(*_columns(part)) for part in value))
         elif not column.startswith("$"):
             is_comparison = isinstance(value, Mapping) and any(name.startswith("$") for name in value)
             (compared if is_comparison and "$eq" not in value else equal).add(column)

@@ -9,11 +9,14 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
-from django.db.models import Count, Max, Model, QuerySet, Sum
+from django.core.cache import caches
+from django.db.models import Count, Max, Model, Q, QuerySet, Sum
 from django.utils import timezone
 
 from coursebundler.fields import uuid7
+from coursebundler.plans import Find
 from courses.models import Course, Grant, Lecture, Progress, Saved, SearchToken, Section
 from courses.views.catalogue import SORTS, find_courses
 from payments import additions, disputes, reconciliation, refunds
@@ -46,11 +49,15 @@ ADMIN_PAGE_SIZE = 100
 
 @dataclass(frozen=True)
 class Listing:
-    """`rows` makes the queryset. `sorts_few` says why sorting in memory is fine: how few they are, whatever grows."""
+    """`rows` makes the queryset. `sorts_few` says why sorting in memory is fine: how few they are, whatever grows.
+
+    `reads_all` says why reading a whole table is.
+    """
 
     name: str
-    rows: Callable[[], "QuerySet[Any]"]
+    rows: Callable[[], "QuerySet[Any] | Find"]
     sorts_few: str = ""
+    reads_all: str = ""
 
 
 def listings() -> list[Listing]:
@@ -61,7 +68,9 @@ def listings() -> list[Listing]:
         *_of_payments(),
         *_of_subscriptions(),
         *_of_accounts(),
+        *_of_the_cache(),
         *_of_the_admin(),
+        *_of_the_admins_searches(),
     ]
 
 
@@ -86,9 +95,16 @@ def _of_the_catalogue() -> Iterator[Listing]:
             lambda sort=sort: asked(category=str(category), sort=sort),  # type: ignore[misc]
             sorts_few="" if sort == "newest" else "the courses of a category",
         )
-    yield Listing("words searched", lambda: SearchToken.objects.filter(word__gte="kn", word__lt="kn\U0010ffff"))
+    counted = published.order_by().values_list("category_id")
+    yield Listing("courses counted by category", lambda: counted.annotate(count=Count("pk")))
+    yield Listing("words searched", lambda: SearchToken.objects.filter(_beginning("kn")))
+    yield Listing("two words searched", lambda: SearchToken.objects.filter(_beginning("kn") | _beginning("sa")))
     word = str(some(SearchToken, "word"))
     yield Listing("courses found", lambda: asked(query=word), sorts_few="the courses found")
+
+
+def _beginning(letters: str) -> Q:
+    return Q(word__gte=letters, word__lt=letters + "\U0010ffff")
 
 
 def _of_a_course() -> Iterator[Listing]:
@@ -112,6 +128,11 @@ def _of_a_student() -> Iterator[Listing]:
     studied = Progress.objects.filter(user=user).order_by().values("course_id")
     yield Listing("courses begun", lambda: studied.annotate(done=Count("done_at"), last=Max("updated_at")))
     yield Listing("progress in a course", lambda: Progress.objects.filter(user=user, course=course.pk).order_by())
+    page = Course.objects.filter(pk__in=list(Course.objects.order_by("pk").values_list("pk", flat=True)[:24]))
+    yield Listing("my courses, a page", lambda: page.for_cards().order_by())
+    yield Listing(
+        "which of a page are saved", lambda: Saved.objects.filter(user=user, course_id__in=[course]).order_by()
+    )
     saved = Saved.objects.filter(user=user, course__status=Course.Status.PUBLISHED)
     yield Listing("saved courses", lambda: saved.select_related("course__category")[:24], "a student's saved courses")
 
@@ -119,6 +140,7 @@ def _of_a_student() -> Iterator[Listing]:
 def _of_payments() -> Iterator[Listing]:
     user, order = some(Order, "user_id"), some(Payment, "order_id")
     yield Listing("a student's orders", lambda: Order.objects.filter(user=user)[:24])
+    yield Listing("an order of a student", lambda: Order.objects.filter(user=user, pk=order).order_by())
     unpaid = Order.objects.unpaid().filter(user=user, product_key="course:1")
     yield Listing("an unpaid order", lambda: unpaid.order_by()[:1])
     yield Listing(
@@ -216,14 +238,47 @@ def _of_accounts() -> Iterator[Listing]:
     yield Listing("sessions that have ended", lambda: Session.objects.filter(expire_date__lt=now))
     yield Listing("login", lambda: User.objects.filter(email="somebody@example.org"))
     yield Listing("an address", lambda: EmailAddress.objects.filter(email="somebody@example.org"))
+    yield Listing(
+        "administrators", lambda: User.objects.administrators(), reads_all="asked when an administrator is changed"
+    )
     yield Listing("a user's addresses", lambda: EmailAddress.objects.filter(user=some(EmailAddress, "user_id")))
 
 
+def _of_the_cache() -> Iterator[Listing]:
+    """On DocumentDB it is a collection, elsewhere memory."""
+    cache: Any = caches["default"]
+    if hasattr(cache, "collection"):
+        yield Listing("a key of the cache", lambda: Find(cache.location, cache.condition("a-key")))
+        yield Listing("keys that have expired", lambda: Find(cache.location, {"expires_at": {"$lt": timezone.now()}}))
+
+
 def _of_the_admin() -> Iterator[Listing]:
-    """The first page of each model's list, as it opens."""
+    """The first page of each model's list, as it opens, and what Django's pages list beside it."""
+    staff, instructor = some(LogEntry, "user_id"), some(Course, "instructor_id")
+    acts = LogEntry.objects.filter(user=staff)[:10]
+    yield Listing("admin, recent actions", lambda: acts, "what a member of staff did")
+    taught = Course.objects.filter(instructor=instructor).order_by("-pk")
+    yield Listing("admin, an instructor's courses", lambda: taught[:50], "the courses of an instructor")
     for model, options in admin.site._registry.items():
         name = f"admin, {model._meta.verbose_name_plural}"
         yield Listing(name, lambda model=model, options=options: _admin_page(model, options))  # type: ignore[misc]
+
+
+def _of_the_admins_searches() -> Iterator[Listing]:
+    """Staff look for a part of a word, which no index can find; so these are kept off the site's own pages."""
+    for model, options in admin.site._registry.items():
+        if options.search_fields:
+            yield Listing(
+                f"admin, {model._meta.verbose_name_plural} searched",
+                lambda model=model, options=options: _admin_search(model, options),  # type: ignore[misc]
+                "what is found",
+                "staff look for a part of a word",
+            )
+
+
+def _admin_search(model: Any, options: Any) -> "QuerySet[Any]":
+    rows: QuerySet[Any] = options.get_search_results(None, model._default_manager.order_by("-pk"), "knot")[0]
+    return rows[:ADMIN_PAGE_SIZE]
 
 
 def _admin_page(model: Any, options: Any) -> "QuerySet[Any]":

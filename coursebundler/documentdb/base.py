@@ -10,6 +10,7 @@ from django_mongodb_backend.utils import OperationDebugWrapper
 from pymongo import ReadPreference
 from pymongo.errors import PyMongoError
 
+from coursebundler.documentdb.checks import row_checks
 from coursebundler.documentdb.driver import Client, Collection
 from coursebundler.documentdb.errors import as_django_error
 from coursebundler.documentdb.features import DatabaseFeatures
@@ -52,7 +53,7 @@ class DatabaseWrapper(TransactionMixin, base.DatabaseWrapper):
         if self.alias not in self._connection_pools:
             planner = Planner(self.level, partial_filters(self))
             conn_params = conn_params | self._credentials_from_secret()
-            client = Client(**conn_params, driver=self._driver_info(), planner=planner)
+            client = Client(**conn_params, driver=self._driver_info(), planner=planner, row_checks=row_checks(self))
             if self._connection_pools.setdefault(self.alias, client) is not client:
                 client.close()
         return self._connection_pools[self.alias]

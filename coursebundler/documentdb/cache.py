@@ -44,9 +44,13 @@ class CollectionCache(BaseCache):
     def _is_live(self) -> dict[str, Any]:
         return {"$or": [{"expires_at": None}, {"expires_at": {"$gt": _now()}}]}
 
+    def condition(self, key: str, version: int | None = None) -> dict[str, Any]:
+        """What finds the key unless it has expired."""
+        return {"_id": self._key(key, version), **self._is_live()}
+
     @with_django_errors
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
-        document = self.collection.find_one({"_id": self._key(key, version), **self._is_live()})
+        document = self.collection.find_one(self.condition(key, version))
         return default if document is None else unpack(document["value"])
 
     @with_django_errors
@@ -57,8 +61,7 @@ class CollectionCache(BaseCache):
 
     @with_django_errors
     def has_key(self, key: str, version: int | None = None) -> bool:
-        condition = {"_id": self._key(key, version), **self._is_live()}
-        return self.collection.find_one(condition, {"_id": 1}) is not None
+        return self.collection.find_one(self.condition(key, version), {"_id": 1}) is not None
 
     @with_django_errors
     def set(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
@@ -94,22 +97,20 @@ class CollectionCache(BaseCache):
     @with_django_errors
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
         """Add to a number, atomically. ValueError if the key is not there."""
-        condition = {"_id": self._key(key, version), **self._is_live()}
-        changed = self.collection.find_one_and_update(condition, {"$inc": {"value": delta}}, return_document=True)
+        change = {"$inc": {"value": delta}}
+        changed = self.collection.find_one_and_update(self.condition(key, version), change, return_document=True)
         if changed is None:
             raise ValueError(f"Key {key!r} not found")
         return int(changed["value"])
 
     @with_django_errors
     def touch(self, key: str, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        condition = {"_id": self._key(key, version), **self._is_live()}
-        return bool(
-            self.collection.update_one(condition, {"$set": {"expires_at": self._expires_at(timeout)}}).matched_count
-        )
+        change = {"$set": {"expires_at": self._expires_at(timeout)}}
+        return bool(self.collection.update_one(self.condition(key, version), change).matched_count)
 
     @with_django_errors
     def delete(self, key: str, version: int | None = None) -> bool:
-        return bool(self.collection.delete_one({"_id": self._key(key, version), **self._is_live()}).deleted_count)
+        return bool(self.collection.delete_one(self.condition(key, version)).deleted_count)
 
     @with_django_errors
     def delete_many(self, keys: Iterable[str], version: int | None = None) -> None:

@@ -200,7 +200,7 @@ class FollowingPool(Pool):
 
 
 def with_credentials(options: PoolOptions, credentials: Credentials) -> PoolOptions:
-    """A copy of pymongo's options. There is no public way: the test of a rotation fails if this one goes."""
+    """A copy of pymongo's options. There is no public way: tests/test_credentials.py fails if this one goes."""
     changed = copy.copy(options)
     before = options._credentials
     after = before._replace(cache=type(before.cache)(), **credentials._asdict())  # type: ignore[union-attr]

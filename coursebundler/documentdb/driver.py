@@ -1,7 +1,8 @@
 """pymongo's client, database and collection, with every way to the server rewritten and guarded.
 
 Whoever gets hold of the connection gets these: the ORM, migrations, the cache, management commands, and code that asks
-for a raw collection. What is not overridden here sends nothing of its own, or goes through what is.
+for a raw collection. What is not overridden here sends nothing of its own, or goes through what is. Options go by name:
+one that came by its position would not be looked at.
 """
 
 import time
@@ -10,11 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
-from django.db import OperationalError
-from pymongo import collection, database
+from django.db import IntegrityError, OperationalError
+from pymongo import collection, cursor, database
 from pymongo.operations import DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
 from coursebundler.documentdb import guard
+from coursebundler.documentdb.checks import RowCheck
 from coursebundler.documentdb.rewrite import Plan, Planner
 from coursebundler.documentdb.rewrite.empty import row_for_no_rows, rows_of_constants
 from coursebundler.documentdb.rewrite.shape import fill
@@ -24,17 +26,24 @@ Document = dict[str, Any]
 # While the database is away, one thread of a process looks for it again this often.
 TRY_EVERY_SECONDS = 1
 
+# The server's own first batch is of 101 rows: a course of 150 lectures would take two commands.
+ROWS_AT_ONCE = 1000
+
 # Untyped on purpose: pymongo's overloads describe what it returns, and these take and return ours.
 PlainClient: Any = pymongo.MongoClient
 PlainDatabase: Any = database.Database
 PlainCollection: Any = collection.Collection
+PlainCursor: Any = cursor.Cursor
 
 
 class Client(PlainClient):
-    """A MongoClient whose databases are guarded; `planner` knows the engine level."""
+    """A MongoClient whose databases are guarded; `planner` knows the engine level, `row_checks` are by collection."""
 
-    def __init__(self, *args: Any, planner: Planner, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, planner: Planner, row_checks: Mapping[str, list[RowCheck]] | None = None, **kwargs: Any
+    ) -> None:
         self.planner = planner
+        self.row_checks = row_checks or {}
         self.away_since: float | None = None
         self.tried_at = 0.0
         super().__init__(*args, **kwargs)
@@ -87,11 +96,12 @@ class Database(PlainDatabase):
         plain = super().with_options(*args, **kwargs)
         return Database(self.client, self.name, **_options_of(plain))
 
-    def create_collection(self, name: str, *args: Any, **kwargs: Any) -> "Collection":
+    def create_collection(self, name: str, **kwargs: Any) -> "Collection":
         guard.check_options(kwargs, self.planner.level)
+        guard.check_validator(kwargs, self.planner.level)
         if "capped" in kwargs or "viewOn" in kwargs or "timeseries" in kwargs:
             raise guard.refuse("capped collections, views and time series", self.planner.level)
-        super().create_collection(name, *args, check_exists=False, **kwargs)
+        super().create_collection(name, check_exists=False, **kwargs)
         return self[name]
 
     def command(self, command: Any, value: Any = 1, *args: Any, **kwargs: Any) -> Any:
@@ -104,9 +114,10 @@ class Database(PlainDatabase):
             return super().command(command, *args, **kwargs)
         return super().command(command, value, *args, **kwargs)
 
-    def aggregate(self, pipeline: Any, *args: Any, **kwargs: Any) -> Any:
+    def aggregate(self, pipeline: Any, **kwargs: Any) -> Any:
         guard.check_pipeline(pipeline, self.planner.level)
-        return super().aggregate(pipeline, *args, **kwargs)
+        guard.check_options(kwargs, self.planner.level)
+        return super().aggregate(pipeline, **kwargs)
 
     def cursor_command(self, *args: Any, **kwargs: Any) -> Any:
         raise guard.refuse("cursor_command()", self.planner.level, "aggregate() or find()")
@@ -134,13 +145,13 @@ class Collection(PlainCollection):
         return Collection(self.database, f"{self.name}.{name}")
 
     # --- Reading ---
-    def aggregate(self, pipeline: Any, session: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def aggregate(self, pipeline: Any, session: Any = None, **kwargs: Any) -> Any:
         """Run a pipeline as the stock backend makes it. Two or more commands if it holds subqueries."""
         guard.check_options(kwargs, self.level)
         plan, values = self._prepare(list(pipeline), session)
         if plan.constants is not None:
             return Rows(rows_of_constants(fill(plan.constants, values)))
-        cursor = super().aggregate(plan.fill(values), session, *args, **kwargs)
+        cursor = super().aggregate(plan.fill(values), session, **{"batchSize": ROWS_AT_ONCE} | kwargs)
         if plan.for_no_rows is None and plan.default is None:
             return cursor
         return Rows(list(cursor) or [plan.default or row_for_no_rows(fill(plan.for_no_rows, values))])
@@ -162,24 +173,26 @@ class Collection(PlainCollection):
         plan, values = self._prepare(list(command["pipeline"]), None)
         return command | {"pipeline": plan.fill(values)}
 
-    def find(self, filter: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def find(self, filter: Any = None, projection: Any = None, **kwargs: Any) -> "Cursor":
         guard.check_query(filter or {}, self.level)
+        guard.check_projection(projection, self.level)
         guard.check_options(kwargs, self.level)
-        return super().find(filter, *args, **kwargs)
+        return Cursor(self, filter, projection, **kwargs)
 
-    def count_documents(self, filter: Any, *args: Any, **kwargs: Any) -> int:
+    def count_documents(self, filter: Any, **kwargs: Any) -> int:
         guard.check_query(filter, self.level)
         guard.check_options(kwargs, self.level)
-        return super().count_documents(filter, *args, **kwargs)
+        return super().count_documents(filter, **kwargs)
 
-    def distinct(self, key: str, filter: Any = None, *args: Any, **kwargs: Any) -> list[Any]:
+    def distinct(self, key: str, filter: Any = None, **kwargs: Any) -> list[Any]:
         guard.check_query(filter or {}, self.level)
         guard.check_options(kwargs, self.level)
-        return super().distinct(key, filter, *args, **kwargs)
+        return super().distinct(key, filter, **kwargs)
 
-    def watch(self, pipeline: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def watch(self, pipeline: Any = None, **kwargs: Any) -> Any:
         guard.check_pipeline(pipeline or (), self.level)
-        return super().watch(pipeline, *args, **kwargs)
+        guard.check_options(kwargs, self.level)
+        return super().watch(pipeline, **kwargs)
 
     def find_raw_batches(self, *args: Any, **kwargs: Any) -> Any:
         raise guard.refuse("raw batches here", self.level, "find()")
@@ -188,30 +201,31 @@ class Collection(PlainCollection):
         raise guard.refuse("raw batches here", self.level, "aggregate()")
 
     # --- Writing ---
-    def insert_one(self, document: Any, *args: Any, **kwargs: Any) -> Any:
-        guard.check_document(document, self.level)
-        return super().insert_one(document, *args, **kwargs)
+    def insert_one(self, document: Any, **kwargs: Any) -> Any:
+        self._check_document(document)
+        return super().insert_one(document, **kwargs)
 
-    def insert_many(self, documents: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
+    def insert_many(self, documents: Iterable[Any], **kwargs: Any) -> Any:
         documents = list(documents)
         for document in documents:
-            guard.check_document(document, self.level)
+            self._check_document(document)
         if len(documents) == 1 and not kwargs.get("bypass_document_validation"):
             # One insert can be retried by the driver, and a duplicate key is told as such.
             kwargs.pop("ordered", None)
-            return ManyInserted([self.insert_one(documents[0], *args, **kwargs).inserted_id])
-        return super().insert_many(documents, *args, **kwargs)
+            return ManyInserted([self.insert_one(documents[0], **kwargs).inserted_id])
+        return super().insert_many(documents, **kwargs)
 
-    def update_one(self, filter: Any, update: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().update_one(filter, self._checked_update(filter, update, kwargs), *args, **kwargs)
+    def update_one(self, filter: Any, update: Any, **kwargs: Any) -> Any:
+        guard.check_update_order(kwargs, self.level)
+        return super().update_one(filter, self._checked_update(filter, update, kwargs), **kwargs)
 
-    def update_many(self, filter: Any, update: Any, *args: Any, **kwargs: Any) -> Any:
+    def update_many(self, filter: Any, update: Any, **kwargs: Any) -> Any:
         """Like pymongo's, and for the stock backend's pipelines too. A single update if one row is meant."""
         if isinstance(update, Sequence) and (rows := per_row_updates(filter, list(update))):
             return self.bulk_write(update_statements(filter, rows), ordered=False, session=kwargs.get("session"))
         update = self._checked_update(filter, update, kwargs)
         send = super().update_one if names_one_row(filter) else super().update_many
-        return send(filter, update, *args, **kwargs)
+        return send(filter, update, **kwargs)
 
     def _checked_update(self, filter: Any, update: Any, options: Document) -> Any:
         guard.check_query(filter, self.level)
@@ -219,73 +233,117 @@ class Collection(PlainCollection):
         if isinstance(update, list):
             update = update_document(update, self.level)
         guard.check_update(update, self.level)
+        self._check_values(update)
         return update
 
-    def replace_one(self, filter: Any, replacement: Any, *args: Any, **kwargs: Any) -> Any:
-        guard.check_query(filter, self.level)
-        guard.check_document(replacement, self.level)
-        guard.check_options(kwargs, self.level)
-        return super().replace_one(filter, replacement, *args, **kwargs)
+    def _check_document(self, document: Any) -> None:
+        guard.check_document(document, self.level)
+        self._check_row(document)
 
-    def delete_one(self, filter: Any, *args: Any, **kwargs: Any) -> Any:
+    def _check_values(self, update: Any) -> None:
+        self._check_row(update.get("$setOnInsert", {}) | update.get("$set", {}))
+
+    def _check_row(self, values: Any) -> None:
+        """The check constraints that the server cannot keep, if their columns are all here."""
+        for check in self.database.client.row_checks.get(self.name, ()):
+            if check.columns <= values.keys() and check.holds(values) is False:
+                raise IntegrityError(f"CHECK constraint failed: {check.name}")
+
+    def replace_one(self, filter: Any, replacement: Any, **kwargs: Any) -> Any:
+        guard.check_query(filter, self.level)
+        self._check_document(replacement)
+        guard.check_options(kwargs, self.level)
+        guard.check_update_order(kwargs, self.level)
+        return super().replace_one(filter, replacement, **kwargs)
+
+    def delete_one(self, filter: Any, **kwargs: Any) -> Any:
         guard.check_query(filter, self.level)
         guard.check_options(kwargs, self.level)
-        return super().delete_one(filter, *args, **kwargs)
+        return super().delete_one(filter, **kwargs)
 
-    def delete_many(self, filter: Any, *args: Any, **kwargs: Any) -> Any:
+    def delete_many(self, filter: Any, **kwargs: Any) -> Any:
         guard.check_query(filter, self.level)
         guard.check_options(kwargs, self.level)
         send = super().delete_one if names_one_row(filter) else super().delete_many
-        return send(filter, *args, **kwargs)
+        return send(filter, **kwargs)
 
-    def find_one_and_update(self, filter: Any, update: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().find_one_and_update(filter, self._checked_update(filter, update, kwargs), *args, **kwargs)
+    def find_one_and_update(self, filter: Any, update: Any, **kwargs: Any) -> Any:
+        guard.check_projection(kwargs.get("projection"), self.level)
+        return super().find_one_and_update(filter, self._checked_update(filter, update, kwargs), **kwargs)
 
-    def find_one_and_replace(self, filter: Any, replacement: Any, *args: Any, **kwargs: Any) -> Any:
+    def find_one_and_replace(self, filter: Any, replacement: Any, **kwargs: Any) -> Any:
         guard.check_query(filter, self.level)
-        guard.check_document(replacement, self.level)
+        self._check_document(replacement)
         guard.check_options(kwargs, self.level)
-        return super().find_one_and_replace(filter, replacement, *args, **kwargs)
+        guard.check_projection(kwargs.get("projection"), self.level)
+        return super().find_one_and_replace(filter, replacement, **kwargs)
 
-    def find_one_and_delete(self, filter: Any, *args: Any, **kwargs: Any) -> Any:
+    def find_one_and_delete(self, filter: Any, **kwargs: Any) -> Any:
         guard.check_query(filter, self.level)
         guard.check_options(kwargs, self.level)
-        return super().find_one_and_delete(filter, *args, **kwargs)
+        guard.check_projection(kwargs.get("projection"), self.level)
+        return super().find_one_and_delete(filter, **kwargs)
 
-    def bulk_write(self, requests: Any, *args: Any, **kwargs: Any) -> Any:
+    def bulk_write(self, requests: Any, **kwargs: Any) -> Any:
         requests = list(requests)
+        guard.check_options(kwargs, self.level)
         for request in requests:
             self._check_bulk_request(request)
-        return super().bulk_write(requests, *args, **kwargs)
+        return super().bulk_write(requests, **kwargs)
 
     def _check_bulk_request(self, request: Any) -> None:
         guard.check_options({"collation": getattr(request, "_collation", None)}, self.level)
         if isinstance(request, InsertOne):
-            guard.check_document(request._doc, self.level)
+            self._check_document(request._doc)
             return
         guard.check_query(request._filter, self.level)
+        guard.check_update_order({"sort": getattr(request, "_sort", None)}, self.level)
         if isinstance(request, UpdateOne | UpdateMany):
             guard.check_update(request._doc, self.level)
+            self._check_values(request._doc)
         elif isinstance(request, ReplaceOne):
-            guard.check_document(request._doc, self.level)
+            self._check_document(request._doc)
         elif not isinstance(request, DeleteOne | DeleteMany):
             raise guard.refuse(f"{type(request).__name__} in bulk_write()", self.level)
 
     # --- Indexes ---
-    def create_indexes(self, indexes: Sequence[IndexModel], *args: Any, **kwargs: Any) -> list[str]:
+    def create_indexes(self, indexes: Sequence[IndexModel], **kwargs: Any) -> list[str]:
         for index in indexes:
             guard.check_index(index.document, self.level)
-        return super().create_indexes(indexes, *args, **kwargs)
+        return super().create_indexes(indexes, **kwargs)
 
-    def create_index(self, keys: Any, *args: Any, **kwargs: Any) -> str:
+    def create_index(self, keys: Any, **kwargs: Any) -> str:
         # pymongo's own goes past create_indexes() to the server.
         options = {name: kwargs.pop(name) for name in ("session", "comment") if name in kwargs}
-        return self.create_indexes([IndexModel(keys, **kwargs)], *args, **options)[0]
+        return self.create_indexes([IndexModel(keys, **kwargs)], **options)[0]
 
     def list_search_indexes(self, *args: Any, **kwargs: Any) -> Any:
         raise guard.refuse("Atlas search indexes", self.level, "an ordinary or a text index")
 
     create_search_index = create_search_indexes = update_search_index = drop_search_index = list_search_indexes
+
+
+class Cursor(PlainCursor):
+    """What find() gives. What is asked of it before it is walked, as in find().where(), is guarded too."""
+
+    def where(self, code: Any) -> "Cursor":
+        guard.check_query({"$where": code}, self.collection.level)
+        return super().where(code)
+
+    def collation(self, collation: Any) -> "Cursor":
+        guard.check_options({"collation": collation}, self.collection.level)
+        return super().collation(collation)
+
+    def max(self, spec: Any) -> "Cursor":
+        raise guard.refuse("max() of a cursor", self.collection.level, "a filter")
+
+    min = max
+
+    def allow_disk_use(self, allow_disk_use: bool) -> "Cursor":
+        raise guard.refuse("allow_disk_use() of a cursor", self.collection.level, "an index that sorts, or a limit()")
+
+    def add_option(self, mask: int) -> "Cursor":
+        raise guard.refuse("add_option() of a cursor", self.collection.level)
 
 
 def _options_of(plain: Any) -> Document:

@@ -9,7 +9,8 @@ Data are never looked into: a text that begins with "$" is a price in a title, n
 Sources: https://docs.aws.amazon.com/documentdb/latest/devguide/mongo-apis.html (the table),
 https://docs.aws.amazon.com/documentdb/latest/devguide/functional-differences.html,
 https://docs.aws.amazon.com/documentdb/latest/devguide/lookup.html,
-https://docs.aws.amazon.com/documentdb/latest/developerguide/partial-index.html
+https://docs.aws.amazon.com/documentdb/latest/developerguide/partial-index.html,
+https://docs.aws.amazon.com/documentdb/latest/developerguide/json-schema-validation.html
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,11 +71,24 @@ INDEX_OPTIONS = {
     "weights": "Text",
     "default_language": "Text",
 }
+PROJECTION_OPERATORS = {"$elemMatch", "$meta", "$slice"}
+# Options that AWS lists nowhere, by pymongo's name and by the one that goes over the wire.
+UNLISTED_OPTIONS = {
+    *("max", "min", "let", "return_key", "returnKey", "show_record_id", "showRecordId"),
+    *("no_cursor_timeout", "noCursorTimeout", "cursor_type", "tailable", "awaitData", "allow_disk_use"),
+}
+# What a schema for documents may say; "properties" and the like hold schemas by name, "items" one, "anyOf" a list.
+SCHEMA_KEYWORDS = {
+    *("additionalItems", "additionalProperties", "allOf", "anyOf", "bsonType", "dependencies", "description", "enum"),
+    *("exclusiveMaximum", "exclusiveMinimum", "items", "maximum", "minimum", "maxItems", "minItems", "maxLength"),
+    *("minLength", "maxProperties", "minProperties", "multipleOf", "not", "oneOf", "pattern", "patternProperties"),
+    *("properties", "required", "title", "type", "uniqueItems"),
+}
 
 
 def refuse(what: str, level: str, instead: str = "") -> NotSupportedError:
-    advice = f" Instead: {instead}." if instead else ""
-    return NotSupportedError(f"Amazon DocumentDB {level} does not support {what}.{advice}")
+    advice = instead or "see docs/database.md, “What application code may use”"
+    return NotSupportedError(f"Amazon DocumentDB {level} does not support {what}. Instead: {advice}.")
 
 
 def check_operator(operator: str, context: str, level: str) -> None:
@@ -91,6 +105,8 @@ def check_query(query: Mapping[str, Any], level: str) -> None:
         check_operator(key, "query", level)
         if key == "$expr":
             check_expression(value, level)
+        elif key == "$jsonSchema":
+            check_schema(value, level)
         elif key in ("$and", "$or", "$nor"):
             for part in value:
                 check_query(part, level)
@@ -108,6 +124,39 @@ def _check_field_condition(condition: Any, level: str) -> None:
             _check_field_condition(value, level)
         elif operator in ("$elemMatch", "$all") and isinstance(value, Mapping):
             (check_query if _names_fields(value) else _check_field_condition)(value, level)
+
+
+def check_projection(projection: Any, level: str) -> None:
+    """What of a row find() and findAndModify are to give: names, or {name: 1}, or {name: {"$slice": 2}}."""
+    for value in projection.values() if isinstance(projection, Mapping) else ():
+        for operator in value if isinstance(value, Mapping) else ():
+            if operator not in PROJECTION_OPERATORS:
+                raise refuse(f"{operator} in a projection", level, "annotate(), or compute it in Python")
+            check_operator(operator, "query", level)
+        if isinstance(value, str):
+            raise refuse(f"{value!r} in a projection", level, "annotate(), or compute it in Python")
+
+
+def check_schema(schema: Any, level: str) -> None:
+    """A $jsonSchema, of a filter or of a collection's validator."""
+    for keyword, value in schema.items() if isinstance(schema, Mapping) else ():
+        if keyword not in SCHEMA_KEYWORDS:
+            raise refuse(f"{keyword} in a $jsonSchema", level, "a check in forms and in save()")
+        if keyword in ("properties", "patternProperties", "dependencies"):
+            parts = list(value.values())
+        else:
+            parts = value if keyword in ("allOf", "anyOf", "oneOf", "items") and isinstance(value, list) else [value]
+        for part in parts if keyword != "enum" else ():
+            check_schema(part, level)
+
+
+def check_validator(options: Mapping[str, Any], level: str) -> None:
+    """The options of create and collMod that say which documents a collection takes."""
+    for key in set(options.get("validator") or {}) - {"$jsonSchema"}:
+        raise refuse(f"{key} in a validator", level, "a $jsonSchema")
+    if options.get("validationAction", "error") != "error":
+        raise refuse(f"validationAction {options['validationAction']!r}", level, "'error'")
+    check_query(options.get("validator") or {}, level)
 
 
 def _names_fields(condition: Mapping[str, Any]) -> bool:
@@ -220,6 +269,12 @@ def check_update(update: Any, level: str) -> None:
             _check_modifiers(change, level)
 
 
+def check_update_order(options: Mapping[str, Any], level: str) -> None:
+    """Which row update() and replace() take, if several match: MongoDB 8 can be told by a sort."""
+    if options.get("sort"):
+        raise refuse("a sort in an update", level, "find_one_and_update()")
+
+
 def _check_modifiers(change: Any, level: str) -> None:
     for modifier in change if isinstance(change, Mapping) else ():
         if modifier.startswith("$"):
@@ -261,9 +316,9 @@ def check_options(options: Mapping[str, Any], level: str) -> None:
     """Keyword arguments of find, aggregate, update …: those that AWS lists for some levels only."""
     if options.get("collation") is not None and not is_index_supported("Case Insensitive", level):
         raise refuse("collation", level, "a column that holds the text in lower case")
-    for name in ("max", "min", "return_key", "show_record_id", "no_cursor_timeout"):
-        if options.get(name):
-            raise refuse(f"the cursor option {name}", level)
+    for name in UNLISTED_OPTIONS.intersection(options):
+        if options[name]:
+            raise refuse(f"the option {name}", level)
 
 
 def check_command(command: Mapping[str, Any], level: str) -> None:
@@ -278,6 +333,9 @@ def check_command(command: Mapping[str, Any], level: str) -> None:
         check_pipeline(command["pipeline"], level)
     elif name in ("find", "distinct", "count", "findAndModify"):
         check_query(command.get("filter") or command.get("query") or {}, level)
+        check_projection(command.get("projection") or command.get("fields"), level)
+    elif name in ("create", "collMod"):
+        check_validator(command, level)
     _check_writes(command, level)
 
 
@@ -285,6 +343,8 @@ def _check_writes(command: Mapping[str, Any], level: str) -> None:
     statements: Sequence[Mapping[str, Any]] = command.get("updates") or command.get("deletes") or ()
     for statement in statements:
         check_query(statement["q"], level)
+        check_options(statement, level)
+        check_update_order(statement, level)
         if "u" in statement:
             _check_update_or_replacement(statement["u"], level)
     if "findAndModify" in command and "update" in command:

@@ -97,12 +97,13 @@ def unique_under_condition(scratch: Scratch) -> str:
 def checks(scratch: Scratch) -> str:
     name = f"{scratch.prefix}_checks"
     connection.database.create_collection(name)
-    schema = {
-        "allOf": [{"properties": {"n": {"minimum": 0, "exclusiveMinimum": True}}}, {"not": {"required": ["bad"]}}]
-    }
+    positive = {"properties": {"n": {"minimum": 0, "exclusiveMinimum": True}}}
+    lower_case = {"properties": {"text": {"pattern": "^[^A-Z]*$"}}}
+    schema = {"allOf": [positive, lower_case, {"not": {"required": ["bad"]}}]}
     connection.database.command("collMod", name, validator={"$jsonSchema": schema})
-    scratch["checks"].insert_one({"n": 1})
+    scratch["checks"].insert_one({"n": 1, "text": "a"})
     expect_refusal(lambda: scratch["checks"].insert_one({"n": 0}), "what a check forbids")
+    expect_refusal(lambda: scratch["checks"].insert_one({"n": 1, "text": "A"}), "capitals where a check forbids them")
     expect_refusal(lambda: scratch["checks"].update_many({}, {"$set": {"n": -1}}), "an update to what a check forbids")
     return "kept by validators"
 

@@ -70,6 +70,18 @@ def test_a_student_s_page_is_not_kept(client, client_of, alice, course):
     assert "Log out" not in client.get("/courses").text
 
 
+@pytest.mark.parametrize("url", ["/", "/courses"])
+def test_categories_are_counted_once_for_all_students(
+    client_of, alice, bob, course, url, make_course, django_assert_num_queries
+):
+    students = client_of(alice), client_of(bob)
+    students[0].get(url)
+    with django_assert_num_queries(5):  # session, user, revision, courses, saved
+        assert students[1].get(url).context["categories"][0]["count"] == 1
+    make_course("Bends and hitches")
+    assert students[1].get(url).context["categories"][0]["count"] == 2
+
+
 @pytest.mark.django_db
 def test_only_pages_are_kept(rf):
     answers = iter([HttpResponse(status=302), HttpResponse("page"), HttpResponse("other")])

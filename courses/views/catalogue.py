@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.cache import caches
 from django.core.paginator import Page, Paginator
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,9 +14,9 @@ from django.views.decorators.http import require_safe
 
 from coursebundler.db import allow_lag
 from courses.access import Access, explain_access
-from courses.models import Category, Course, Lecture, Saved
+from courses.models import CatalogueRevision, Category, Course, Lecture, Saved
 from courses.models.catalogue import CourseQuerySet, search_words
-from courses.page_cache import cached_for_anonymous, is_kept
+from courses.page_cache import MAX_AGE_SECONDS, cached_for_anonymous, is_kept
 from courses.progress import course_progress
 
 PAGE_SIZE = 24
@@ -34,9 +35,8 @@ ASKED = {"q": "", "category": "", "sort": "newest", "page": "1"}
 @login_not_required
 @cached_for_anonymous
 def home(request: HttpRequest) -> HttpResponse:
-    published = published_courses(may_lag=not is_kept(request))
-    courses = list(published.for_cards()[:6])
-    context = {"courses": courses, "categories": categories_of(published), "saved_ids": saved_ids(request, courses)}
+    courses = list(published_courses(may_lag=not is_kept(request)).for_cards()[:6])
+    context = {"courses": courses, "categories": published_categories(), "saved_ids": saved_ids(request, courses)}
     return render(request, "courses/home.html", context)
 
 
@@ -90,14 +90,15 @@ def published_courses(*, may_lag: bool) -> CourseQuerySet:
 def find_courses(query: str, category: str, sort: str, page: str, *, may_lag: bool = False) -> dict[str, Any]:
     """One page of the published courses that match, with the categories and the total of all that match.
 
-    Three queries, with search words or without. Raises Http404 for an unknown order and for a page that is not there.
+    Three queries with search words; without, two while the catalogue stays as it is, and four after a change.
+    Raises Http404 for an unknown order and for a page that is not there.
     `may_lag` lets a secondary answer, if the settings do (coursebundler.db.allow_lag).
     """
     if sort not in SORTS:
         raise Http404("There is no such order of courses.")
     query = query.strip()[:100]
     found = published_courses(may_lag=may_lag).matching(query)
-    categories = _categories_of_few(found) if search_words(query) else categories_of(found)
+    categories = _categories_of_few(found) if search_words(query) else published_categories()
     chosen = found.filter(category=_id_of(category, categories)) if category else found
     total = sum(row["count"] for row in categories if category in ("", row["slug"]))
     return {
@@ -113,6 +114,19 @@ def find_courses(query: str, category: str, sort: str, page: str, *, may_lag: bo
 def _id_of(slug: str, categories: list[dict[str, Any]]) -> Any:
     """By its id an index finds a category's courses in order; by its slug DocumentDB would join every course first."""
     return next((row["id"] for row in categories if row["slug"] == slug), None)
+
+
+def published_categories() -> list[dict[str, Any]]:
+    """`categories_of` what is published, kept in this process until the catalogue changes: counting reads it all.
+
+    From the primary: a secondary might not have what the revision counts yet, and it would be kept.
+    """
+    key = f"categories:{CatalogueRevision.current()}"
+    rows: list[dict[str, Any]] = caches["local"].get(key)
+    if rows is None:
+        rows = categories_of(Course.objects.published())
+        caches["local"].set(key, rows, MAX_AGE_SECONDS)
+    return rows
 
 
 def categories_of(courses: CourseQuerySet) -> list[dict[str, Any]]:

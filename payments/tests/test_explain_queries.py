@@ -2,10 +2,15 @@
 
 import io
 import re
+from datetime import timedelta
 
 import pytest
+from allauth.account.models import EmailAddress
+from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection, models
+from django.utils import timezone
 
 from coursebundler.plans import Plan, fitting_indexes, plan_in_documentdb_words, plan_in_sqlite_words, plan_of
 from courses.models import Category, Course, Grant, Lecture, Progress, Saved, SearchToken, Section
@@ -15,82 +20,116 @@ from payments.models import Order, OrderLine, Payment, Subscription, WebhookEven
 from payments.models import Plan as SoldPlan
 from users.models import User
 
-# The test server for DocumentDB stores some hundred rows a second, and gets slower: fewer there, by the same plans.
-ROWS = 10_000 if connection.vendor == "sqlite" else 1000
+ROWS = 10_000
+AT_ONCE = 200
+MODELS = [
+    *(User, EmailAddress, Session, LogEntry, Course, Section, Lecture, SearchToken, Grant, Saved, Progress),
+    *(Order, OrderLine, Subscription, WebhookEvent, Payment),
+]
 
 
-def explain() -> dict[str, tuple[str, ...]]:
-    """{listing: (verdict, examined, returned)}."""
+def explain() -> dict[str, str]:
+    """{listing: verdict}."""
     out = io.StringIO()
     call_command("explain_queries", stdout=out)
     rows = [re.split(r"  +", line) for line in out.getvalue().splitlines()]
-    return {row[0]: tuple(row[1:4]) for row in rows[1:] if len(row) > 3}
+    return {row[0]: row[1] for row in rows[1:] if len(row) > 3}
 
 
 @pytest.fixture
 def many_rows(db):
     """So many of everything that a school has most of; one student has a thousandth of it."""
-    users = User.objects.bulk_create([User(email=f"u{n}@example.org", name=f"U {n}") for n in range(ROWS)], 1000)
+    users = store(User(email=f"u{n}@example.org", name=f"U {n}") for n in range(ROWS))
+    store(EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users)
+    now = timezone.now()
+    store(Session(session_key=f"s{n}", session_data="", expire_date=now + timedelta(minutes=n)) for n in range(ROWS))
+    store(LogEntry(user=users[n % 10], action_flag=1, object_repr=f"R {n}") for n in range(ROWS))
     categories = Category.objects.bulk_create([Category(name=f"C{n}", slug=f"c{n}") for n in range(10)])
-    now = models.DateTimeField().to_python("2026-01-01T00:00:00Z")
-    courses = [
+    fields = {"promise": "Learn it.", "description": "From the beginning to the end.", "status": "published"}
+    courses = store(
         Course(
             title=f"Course {n}",
             slug=f"course-{n}",
-            promise="Learn it.",
-            description="From the beginning to the end.",
             category=categories[n % 10],
-            instructor=users[n % 10],
+            instructor=users[n % 1000],
             price_paise=n % 50 * 100,
-            status="published",
             published_at=now,
+            **fields,
         )
         for n in range(ROWS)
-    ]
-    Course.objects.bulk_create(courses, 1000)
-    sections = Section.objects.bulk_create([Section(course=course, title="One") for course in courses[:1000]], 1000)
-    lectures = [Lecture(section=sections[n % 1000], course=courses[n % 1000], title=f"L{n}") for n in range(ROWS)]
-    Lecture.objects.bulk_create(lectures, 1000)
-    SearchToken.objects.bulk_create([SearchToken(course=courses[n], word=f"w{n:05}") for n in range(ROWS)], 1000)
-    pairs = [(users[n % 1000], courses[(n * 7 + n // 1000) % ROWS]) for n in range(ROWS)]
-    Grant.objects.bulk_create([Grant(user=user, course=course, source_id=course.pk) for user, course in pairs], 1000)
-    Saved.objects.bulk_create([Saved(user=user, course=course) for user, course in pairs], 1000)
-    begun = [Progress(user=users[n % 1000], lecture=lectures[n], course=lectures[n].course) for n in range(ROWS)]
-    Progress.objects.bulk_create(begun, 1000)
-    orders = [Order(user=users[n % 1000], product_key=f"course:{n}", amount_paise=100) for n in range(ROWS)]
-    Order.objects.bulk_create(orders, 1000)
-    OrderLine.objects.bulk_create(
-        [OrderLine(order=orders[n], course=courses[n], title="T", amount_paise=100) for n in range(ROWS)], 1000
     )
+    sections = store(Section(course=courses[n % 1000], title="One") for n in range(ROWS))
+    lectures = store(Lecture(section=each, course=each.course, title="L") for each in sections)
+    store(SearchToken(course=courses[n], word=f"w{n:05}") for n in range(ROWS))
+    pairs = [(users[n % 1000], courses[(n * 7 + n // 1000) % ROWS]) for n in range(ROWS)]
+    store(Grant(user=user, course=course, source_id=course.pk) for user, course in pairs)
+    store(Saved(user=user, course=course) for user, course in pairs)
+    store(Progress(user=users[n % 1000], lecture=lectures[n], course=lectures[n].course) for n in range(ROWS))
+    orders = store(Order(user=users[n % 1000], product_key=f"course:{n}", amount_paise=100) for n in range(ROWS))
+    store(OrderLine(order=orders[n], course=courses[n], title="T", amount_paise=100) for n in range(ROWS))
     plan = SoldPlan.objects.create(name="Everything", slug="everything", price_paise=100)
     statuses = Subscription.Status.values
-    subscriptions = [
-        Subscription(user=users[n % 1000], plan=plan, price_paise=100, status=statuses[n % 9]) for n in range(ROWS)
-    ]
-    Subscription.objects.bulk_create(subscriptions, 1000)
-    events = [WebhookEvent(event_id=f"e{n}", kind="payment.captured", outcome="paid") for n in range(ROWS)]
-    WebhookEvent.objects.bulk_create(events, 1000)
-    Payment.objects.bulk_create(
-        [
-            Payment(order=orders[n], entry="failed", gateway_payment_id=f"p{n}", amount_paise=100, currency="INR")
-            for n in range(ROWS)
-        ],
-        1000,
+    store(
+        Subscription(user=users[n % 1000], plan=plan, price_paise=100, status=statuses[n % len(statuses)])
+        for n in range(ROWS)
     )
+    store(WebhookEvent(event_id=f"e{n}", kind="payment.captured", outcome="paid") for n in range(ROWS))
+    store(
+        Payment(order=orders[n], entry="failed", gateway_payment_id=f"p{n}", amount_paise=100, currency="INR")
+        for n in range(ROWS)
+    )
+    yield
+    if connection.vendor == "mongodb":
+        make_tables_anew()
+
+
+def store(rows):
+    """Past the managers of the catalogue, which would count each call as a change of it."""
+    rows = list(rows)
+    return models.QuerySet(type(rows[0])).bulk_create(rows, AT_ONCE)
+
+
+def make_tables_anew():
+    """The test server takes a minute and more to delete so many rows one by one."""
+    before = [connection.get_collection(model._meta.db_table).index_information() for model in MODELS]
+    with connection.schema_editor() as editor:
+        for model in MODELS:
+            editor.delete_model(model)
+            editor.create_model(model)
+    assert before == [connection.get_collection(model._meta.db_table).index_information() for model in MODELS]
+
+
+# {listing: its index} where the test server for DocumentDB reads all rows, or sorts them: docs/database.md says why.
+LEFT_ASIDE = {
+    "home": "course_newest",
+    "catalogue, one category, newest": "course_category_newest",
+    "catalogue, title": "course_title",
+    "catalogue, -price": "course_price",
+    "two words searched": "search_token_once_per_course",
+    "may they watch it": "courses_grant_user_id_f8869fc8",
+    "a student's orders": "order_user_newest",
+    "a session": "django_session_session_key_c0390e0f_uniq",
+    "a key of the cache": "_id_",
+    "admin, orders": "_id_",
+}
+
+
+def is_filled(listing: Listing) -> bool:
+    return getattr(listing.rows(), "model", None) in MODELS
 
 
 @pytest.mark.slow
-@pytest.mark.sqlite  # To do: on DocumentDB a sort does not yet come straight after its filter.
 def test_indexes_serve_many_rows(many_rows):
-    """On the test server for DocumentDB some indexes are not used: its planner looks at equalities only."""
-    found = explain()
+    found, filled = explain(), {listing.name for listing in listings() if is_filled(listing)}
     assert list(found) == [listing.name for listing in listings()]
-    if connection.vendor == "sqlite":
-        served = {verdict.partition(";")[0] for verdict, *_ in found.values()}
-        assert served == {"index"}
+    verdicts = {name: re.split("[;:]", verdict)[0] for name, verdict in found.items() if name in filled}
+    assert set(verdicts.values()) <= {"index", "unused", "reads all"}
+    read_whole = {name for name, verdict in verdicts.items() if verdict == "reads all"}
+    assert read_whole <= {"administrators", *(name for name in found if name.endswith(" searched"))}
+    if connection.vendor == "mongodb":
+        assert {name: found[name].removeprefix("unused: ") for name in LEFT_ASIDE} == LEFT_ASIDE
     else:
-        assert not [name for name, (verdict, *_) in found.items() if verdict == "unknown"]
-        assert "course_newest" in " ".join(found["home"])
+        assert "unused" not in verdicts.values()
 
 
 @pytest.fixture
@@ -178,6 +217,10 @@ INDEXES = {
         ([{"$match": {"a": {"$gt": 1}}}], ("ab", "ab")),
         ([{"$match": {"b": 1}}], ("", "")),
         ([{"$match": {"$or": [{"a": 1}, {"b": 1}]}}], ("", "")),
+        ([{"$match": {"$or": [{"a": 1}, {"a": {"$gt": 5}}]}}], ("ab", "ab")),
+        ([{"$match": {"$and": [{"$or": [{"a": 1}, {"a": 2, "b": 3}]}]}}, {"$sort": {"b": -1}}], ("ab", "")),
+        ([{"$match": {"a": {"$gt": 1}, "_id": 5}}], ("_id_", "_id_")),
+        ([{"$match": {"_id": {"$gt": 1}, "a": 5}}], ("ab", "ab")),
         ([{"$sort": {"_id": -1}}, {"$limit": 3}], ("_id_", "_id_")),
     ],
 )

@@ -49,6 +49,8 @@ def verdict(listing: Listing, plan: Plan) -> str:
     if plan.is_empty:
         return "nothing asked"
     if plan.scanned_tables_of_many_rows:
+        if listing.reads_all:
+            return f"reads all: {listing.reads_all}"
         return _unused(plan.fits if listing.sorts_few else plan.fits_in_order) or "FULL SCAN"
     if plan.scanned and not plan.indexes:
         return "few rows"
