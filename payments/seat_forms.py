@@ -18,7 +18,7 @@ class LowerCaseEmailField(forms.EmailField):
         super().__init__(max_length=MOST_LETTERS, **kwargs)
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(value).lower()
+        return (super().to_python(value) or "").lower()
 
 
 class GiftForm(forms.Form):

@@ -77,9 +77,15 @@ def address(seats: Iterable[tuple[Seat, str]]) -> None:
     All or none: raises SeatTaken if one of them is not open any more.
     """
     seats = list(seats)
-    run_in_transaction(lambda: [_address(seat, email) for seat, email in seats])
-    for seat, _ in seats:
-        invite(seat)
+    run_in_transaction(lambda: _address_all(seats))
+    for seat, email in seats:
+        if email:
+            invite(seat)
+
+
+def _address_all(seats: list[tuple[Seat, str]]) -> None:
+    for seat, email in seats:
+        _address(seat, email)
 
 
 def _address(seat: Seat, email: str) -> None:

@@ -234,7 +234,7 @@ def bought(sandbox, order) -> Order:
 
 
 def test_it_sends_a_refund_that_was_left_lying(bought, stella, reconcile):
-    refund = refunds.request_refund(bought, list(sold.lines.all()), "", stella)
+    refund = refunds.request_refund(bought, list(bought.lines.all()), "", stella)
     older(refund)
     assert "refunds: 1 looked at, 1 healed" in reconcile()
     refund.refresh_from_db()

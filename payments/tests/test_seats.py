@@ -260,8 +260,10 @@ def test_another_address_kills_the_old_link(gift, client_of, alice, bob, charlie
 
 def test_a_new_link_for_nobody_in_particular(team, client_of, alice):
     seat = team.seats.get(number=2)
+    mail.outbox.clear()
     client_of(alice).post(reverse("payments:seat_address", args=[team.pk, 2]))
     assert team.seats.get(number=2).token != seat.token
+    assert not mail.outbox
 
 
 def test_the_link_is_sent_again_once_a_minute(gift, client_of, alice):
