@@ -17,7 +17,6 @@ from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
 from coursebundler.db import is_transient, pause_seconds, run_in_transaction
-from coursebundler.logs import log_event
 from payments import earnings
 from payments.models import Dispute, Order, OrderEvent, OrderLine, Refund, TaxDocument
 from payments.shares import split_amount
@@ -33,14 +32,17 @@ DISPUTES_LAST = timedelta(days=200)  # from the buyer's complaint to the bank's 
 PAGE = 500
 
 Maker = Callable[[], TaxDocument | None]
+Clock = Callable[[], datetime]
 
 
-def issue_invoice(order: Order) -> TaxDocument | None:
+def issue_invoice(order: Order, *, clock: Clock | None = None) -> TaxDocument | None:
     """The invoice of a paid order, made now unless it is there; None if it is not paid or cost nothing.
 
     Safe to repeat and to race. Not for use inside a transaction: it starts over when somebody else took its number.
+    Another clock is for the demonstration's past alone, one document after the other: dates must follow the numbers.
     """
-    return _issue_once(_key_of(order), lambda: _invoice(Order.objects.select_related("user").get(pk=order.pk)))
+    asked = Order.objects.select_related("user")
+    return _issue_once(_key_of(order), lambda: _invoice(asked.get(pk=order.pk)), clock or timezone.now)
 
 
 def issue_credit_note(source: Refund | Dispute) -> TaxDocument | None:
@@ -52,7 +54,7 @@ def issue_credit_note(source: Refund | Dispute) -> TaxDocument | None:
     """
     if not _is_final(source) or issue_invoice(source.order) is None:
         return None
-    return _issue_once(_key_of(source), lambda: _credit_note(source))
+    return _issue_once(_key_of(source), lambda: _credit_note(source), timezone.now)
 
 
 def try_to_issue(source: Order | Refund | Dispute) -> bool:
@@ -71,8 +73,8 @@ def issue_missing_documents(*, since: datetime | None = None) -> int:
     For the reconciler; safe to run at any time and in parallel. Reads a page of rows at a time, whatever their number.
     """
     since = since or timezone.now() - LOOKS_BACK
-    paid = Order.objects.paid().filter(amount_paise__gt=0)
-    refunded = Refund.objects.filter(status=Refund.Status.PROCESSED, whole_payment_key__isnull=True)
+    paid = Order.objects.paid().filter(amount_paise__gt=0).only("paid_at")
+    refunded = Refund.objects.filter(status=Refund.Status.PROCESSED)
     lost = Dispute.objects.filter(status=Dispute.Status.LOST)
     pages = [
         _pages(paid, "paid_at", since),
@@ -107,11 +109,11 @@ def _is_final(source: Refund | Dispute) -> bool:
     return source.status == (Refund.Status.PROCESSED if isinstance(source, Refund) else Dispute.Status.LOST)
 
 
-def _issue_once(key: str, make: Maker) -> TaxDocument | None:
+def _issue_once(key: str, make: Maker, clock: Clock) -> TaxDocument | None:
     """Whoever finds its number taken starts over: with several at once, each round has a winner."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _find(key) or run_in_transaction(lambda: _find(key) or _number_and_store(key, make()))
+            return _find(key) or run_in_transaction(lambda: _find(key) or _number_and_store(key, make(), clock))
         except DatabaseError as error:
             if attempt == ATTEMPTS or not (isinstance(error, IntegrityError) or is_transient(error)):
                 raise
@@ -123,12 +125,12 @@ def _find(key: str) -> TaxDocument | None:
     return TaxDocument.objects.filter(source_key=key).first()
 
 
-def _number_and_store(key: str, document: TaxDocument | None) -> TaxDocument | None:
+def _number_and_store(key: str, document: TaxDocument | None, clock: Clock) -> TaxDocument | None:
     """The clock is read inside the transaction that takes the number, so later numbers never have earlier dates."""
     if document is None:
         return None
     document.source_key = key
-    document.issued_at = timezone.now()
+    document.issued_at = clock()
     document.financial_year = year = financial_year(document.issued_at)
     numbered = TaxDocument.objects.filter(kind=document.kind, financial_year=year)
     document.sequence = (numbered.order_by("-sequence").values_list("sequence", flat=True).first() or 0) + 1
@@ -136,7 +138,6 @@ def _number_and_store(key: str, document: TaxDocument | None) -> TaxDocument | N
     document.save()
     earnings.write(document)
     OrderEvent.note(document.order, f"document:{key}", f"{document.title} {document.number} issued.")
-    log_event("tax_document_issued", number=document.number, order=document.order_id, total_paise=document.total_paise)
     return document
 
 

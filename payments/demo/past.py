@@ -89,7 +89,7 @@ class Past:
             check_at=None,
         )
         order.gateway_order_id = f"order_demo{order.pk.hex[-14:]}" if paid_at else None
-        line = OrderLine(order=order, course=course, title=course.title, amount_paise=course.price_paise)
+        line = OrderLine.for_course(course, order=order)
         self.orders.append(order)
         self.lines.append(line)
         return line

@@ -62,7 +62,7 @@ def test_it_makes_an_invoice(paid_order, alice, course):
     assert OrderEvent.objects.get(order=order).text == f"Tax invoice {invoice.number} issued."
 
 
-@pytest.mark.parametrize("billing", [{"state": MAHARASHTRA}, BUSINESS])
+@pytest.mark.parametrize("billing", [{"state": MAHARASHTRA}, BUSINESS, BUSINESS | {"state": ""}])
 def test_another_state_means_igst(paid_order, alice, course, billing):
     invoice = issue_invoice(paid_order(alice, course, billing=billing))
     assert (invoice.place_of_supply, parts_of(invoice)) == (MAHARASHTRA, (42288, 0, 0, 7612))
@@ -125,10 +125,11 @@ def test_numbers_go_on_within_a_year_and_kind(monkeypatch, paid_order, refunded,
     assert check_numbers() == {}
 
 
-def test_a_refund_takes_back_what_the_invoice_says(paid_order, refunded, alice, course):
+def test_a_refund_takes_back_what_the_invoice_says(monkeypatch, paid_order, refunded, alice, course):
     order = paid_order(alice, course, billing=BUSINESS)
     invoice = issue_invoice(order)
     refund = refunded(order)
+    monkeypatch.setattr(invoices, "split_tax", None)  # another rule of today changes nothing
     note = issue_credit_note(refund)
     assert (note.kind, note.corrects, note.refund, note.sequence) == ("credit_note", invoice, refund, 1)
     assert (note.lines, note.buyer, note.place_of_supply) == (invoice.lines, invoice.buyer, MAHARASHTRA)
@@ -256,7 +257,7 @@ def test_it_finds_gaps(paid_order, alice, course):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_eight_threads_leave_no_gap_whatever_breaks(monkeypatch, paid_order, refunded, make_user, course):
+def test_eight_threads_leave_no_gap_whatever_breaks(monkeypatch, paid_order, refunded, make_user, course, caplog):
     """Each order is asked for by several at once, and every fourth attempt dies between the document and its end."""
     orders = [paid_order(make_user(f"Student {n}"), course) for n in range(24)]
     refunds = [refunded(order) for order in orders[:8]]
@@ -285,3 +286,4 @@ def test_eight_threads_leave_no_gap_whatever_breaks(monkeypatch, paid_order, ref
     assert [d.sequence for d in documents] == [*range(1, 9), *range(1, 25)]
     assert [d.issued_at for d in documents[8:]] == sorted(d.issued_at for d in documents[8:])
     assert Earning.objects.count() == 32
+    assert "more than is left" not in caplog.text

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from payments.demo.activity import create_activity
+from payments.demo.books import create_invoices
 from payments.demo.catalogue import create_catalogue
 from payments.demo.offers import create_offers
 from payments.demo.people import INSTRUCTOR, PASSWORD, STAFF, STUDENT, create_people
@@ -39,6 +40,7 @@ class Command(BaseCommand):
         people, courses, students = create_people(), create_catalogue(), create_activity()
         create_plans()
         create_offers()
+        create_invoices()
         if verbosity and people + courses + students:
             self.stdout.write(
                 f"Demonstration school: {people} people, {courses} courses, {students} students with a past."
