@@ -44,6 +44,9 @@ class OrderLineInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
     fields = ["title", "kind", "course", "amount"]
     readonly_fields = ["amount"]
 
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        return super().get_queryset(request).select_related("course")
+
 
 class PaymentInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
     model = Payment
@@ -66,12 +69,18 @@ class RefundInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
     readonly_fields = ["created_at", "amount"]
     show_change_link = True
 
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        return super().get_queryset(request).select_related("order", "requested_by", "approved_by")
+
 
 class DisputeInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
     model = Dispute
     fields = ["created_at", "amount", "status", "phase", "reason", "respond_by", "flag"]
     readonly_fields = ["created_at", "amount"]
     show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        return super().get_queryset(request).select_related("order")
 
 
 class OrderResource(resources.ModelResource):

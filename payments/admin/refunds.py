@@ -128,6 +128,9 @@ class RefundLineInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
     readonly_fields = ["amount"]
     verbose_name_plural = "what goes back"
 
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        return super().get_queryset(request).select_related("refunded_line")
+
 
 class RefundResource(resources.ModelResource):
     order = fields.Field(attribute="order__number")

@@ -59,6 +59,7 @@ def test_it_gives_back_what_was_chosen(student, url, order, lines, alice):
     assert [grant.source_id for grant in Grant.objects.active()] == [lines[0].pk]
     assert f"Start {lines[0].title}" in page.text
     assert f"Start {lines[1].title}" not in page.text, "it is closed"
+    assert "Refunded" in student.get(reverse("payments:order_list")).text
     again = student.post(url, form)
     assert again.status_code == 409
     assert "Paid back on" in again.text

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -218,6 +220,27 @@ def test_nothing_is_edited_by_hand(staff, order, lines, alice, model):
     assert staff.get(f"{base}/change/").status_code == 200
     assert staff.post(f"{base}/change/", {"status": "processed", "text": "x", "flag": ""}).status_code == 403
     assert staff.post(f"{base}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_the_number_of_queries_does_not_grow(staff, order, lines, stella, sold, alice, make_course):
+    many = sold(alice, {make_course(f"Course {n}", sections=0): 10000 for n in range(6)})
+    first = refunds.request_refund(order, lines[:1], "", stella)
+    for line in list(many.lines.all())[:4]:
+        refunds.request_refund(many, [line], "", stella)
+    large = refunds.request_refund(many, list(many.lines.all())[4:], "", stella)
+
+    def count(url):
+        with CaptureQueriesContext(connection) as queries:
+            assert staff.get(url).status_code == 200
+        return len(queries)
+
+    for few, more in (
+        (f"/admin/payments/order/{order.pk}/change/", f"/admin/payments/order/{many.pk}/change/"),
+        (f"/admin/payments/refund/{first.pk}/change/", f"/admin/payments/refund/{large.pk}/change/"),
+        ("/admin/payments/refund/?flagged=yes", "/admin/payments/refund/"),
+    ):
+        count(few)
+        assert count(more) <= count(few) + 1, more
 
 
 def test_a_new_policy_is_a_new_version(staff, order):

@@ -10,8 +10,9 @@ from django.db import connections
 from django.utils import timezone
 
 from courses.models import Grant, Progress
-from payments import refunds
-from payments.models import Order, OrderEvent, Payment, Refund, RefundLine, RefundPolicy, Seat
+from payments import razorpay, refunds
+from payments.confirmation import confirm_order
+from payments.models import Order, OrderEvent, OrderLine, Payment, Refund, RefundLine, RefundPolicy, Seat
 from payments.razorpay import GatewayRefused, GatewayUnavailable
 from payments.refunds import RefundRefused
 
@@ -151,6 +152,25 @@ def test_it_refuses_less_than_the_gateway_pays(sold, alice, courses):
     with pytest.raises(RefundRefused, match="₹1 or more"):
         refunds.request_refund(order, order.lines.filter(amount_paise=99), "", alice)
     assert refunds.request_refund(order, order.lines.all(), "", alice).amount_paise == 300
+
+
+def test_a_period_of_a_plan_goes_back_while_nothing_was_watched(sandbox, alice, course):
+    order = Order.objects.create(user=alice, product_key="plan:1", amount_paise=49900)
+    line = OrderLine(order=order, kind="plan", title="All courses", amount_paise=49900, starts_at=timezone.now())
+    line.ends_at = timezone.now() + timedelta(days=30)
+    line.save()
+    Order.objects.filter(pk=order.pk).update(gateway_order_id=razorpay.create_order(order))
+    order.refresh_from_db()
+    sandbox.pay(order)
+    confirm_order(order)
+    order.refresh_from_db()
+    assert active(alice) == 1
+    watched = Progress.objects.create(user=alice, lecture=course.lectures.first(), course=course)
+    with pytest.raises(RefundRefused, match="You have watched something in this period"):
+        refunds.request_refund(order, [line], "", alice)
+    watched.delete()
+    refunds.send(refunds.request_refund(order, [line], "", alice))
+    assert active(alice) == 0
 
 
 # --- Approval ---

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from courses.views.catalogue import page_of
 from payments.checkout import confirm_now_and_then
-from payments.models import Order
+from payments.models import Order, Refund
 from payments.razorpay import GatewayError
 from payments.views.refunds import ask_about_refunds
 from users.requests import UserRequest
@@ -22,7 +22,9 @@ logger = logging.getLogger(__name__)
 def order_list(request: UserRequest) -> HttpResponse:
     orders = Order.objects.filter(user=request.user)
     page = page_of(orders, request.GET.get("page", "1"), orders.count())
-    return render(request, "payments/order_list.html", {"page": page})
+    refunds = Refund.objects.filter(order__in=list(page), status=Refund.Status.PROCESSED)
+    context = {"page": page, "refunded": set(refunds.order_by().values_list("order_id", flat=True))}
+    return render(request, "payments/order_list.html", context)
 
 
 @require_safe
