@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from courses.models import Grant
-from payments.models import Order, Payment, WebhookEvent
+from payments.models import Order, Payment, Subscription, WebhookEvent
 from payments.tests.conftest import start_sandbox, stop_sandbox
 from tests.browser import ARGUMENTS, CHROMIUM
 
@@ -52,6 +52,29 @@ def test_a_buyer_who_closes_the_browser_gets_the_course(connected, alice, course
     assert order.is_paid
     assert (Grant.objects.count(), Payment.objects.count(), len(mail.outbox)) == (1, 1, 1)
     assert set(WebhookEvent.objects.values_list("outcome", flat=True)) == {"paid"}
+
+
+def test_a_subscription_lives_by_webhooks_alone(connected, alice, plan):
+    """Paid, renewed, failed, halted: each event twice, and nobody ever looks."""
+    connected.switch(webhook_copies=2)
+    subscriber = Client()
+    subscriber.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    subscriber.post(plan.get_absolute_url(), {"price_paise": plan.price_paise})
+    subscription = Subscription.objects.get()
+    connected.agree(subscription)
+    wait_for(lambda: Grant.objects.count() == 1)
+    connected.let_days_pass(32)
+    wait_for(lambda: Grant.objects.count() == 2)
+    connected.renewals(subscription, "fail")
+    connected.let_days_pass(40)
+    wait_for(lambda: not any(row["is_waiting"] for row in connected.api("GET", "/sandbox/deliveries").json()))
+    subscription.refresh_from_db()
+    assert subscription.status == "halted"
+    assert (Order.objects.paid().count(), Payment.objects.filter(entry="captured").count()) == (2, 2)
+    assert Grant.objects.latest("ends_at").ends_at == subscription.period_ends_at
+    subjects = [letter.subject for letter in mail.outbox if "receipt" not in letter.subject]
+    assert subjects[-1] == "Your subscription has ended"
+    assert len(subjects) == len(set(subjects))
 
 
 @contextmanager

@@ -112,6 +112,14 @@ def test_a_payment_that_failed_is_no_order(sandbox, waiting):
     assert not Order.objects.exists()
 
 
+def test_a_charge_that_went_back_before_we_heard_of_it_is_no_order(sandbox, waiting):
+    payment_id = sandbox.agree(waiting)["razorpay_payment_id"]
+    assert sandbox.api("POST", f"/v1/payments/{payment_id}/refund", {"amount": 79900}).ok
+    sync(waiting)
+    assert not Order.objects.exists()
+    assert not Payment.objects.exists()
+
+
 def test_a_slow_payment_is_booked_when_it_arrives(sandbox, waiting):
     sandbox.switch(pending_seconds=0)
     sandbox.agree(waiting, "later")
