@@ -14,11 +14,12 @@ def write(document: TaxDocument) -> None:
     sign = 1 if document.kind == TaxDocument.Kind.INVOICE else -1
     shared = OrderLine.objects.filter(order=document.order_id, instructor_share_bp__gt=0).select_related("instructor")
     terms = {str(line.pk): line for line in shared}
+    rows = []
     for entry in document.lines:
         line, net_paise = terms.get(entry["line"]), entry["taxable_paise"]
         if line is None or line.instructor is None or not net_paise:
             continue
-        Earning.objects.create(
+        earning = Earning(
             instructor=line.instructor,
             document=document,
             line=line,
@@ -28,6 +29,8 @@ def write(document: TaxDocument) -> None:
             share_bp=line.instructor_share_bp,
             amount_paise=sign * share_of(net_paise, line.instructor_share_bp),
         )
+        rows.append(earning)
+    Earning.objects.bulk_create(rows)
 
 
 def share_of(net_paise: int, share_bp: int) -> int:

@@ -199,7 +199,7 @@ def _description(line: OrderLine) -> str:
     if line.starts_at and line.ends_at:
         first, last = (moment.astimezone(INDIA) for moment in (line.starts_at, line.ends_at))
         return f"{line.title}, {first:%d.%m.%Y} to {last:%d.%m.%Y}"
-    return f"{line.title}, seat {line.seat_number}" if line.seat_number else line.title
+    return line.title
 
 
 def _totals(lines: list[dict[str, Any]]) -> dict[str, int]:

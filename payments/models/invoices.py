@@ -92,11 +92,22 @@ class TaxDocument(AppendOnlyModel):
 
     @property
     def shown_lines(self) -> list[dict[str, Any]]:
-        """Lines with their rate as per cent and the taxes that are due, in the order of `taxes`."""
-        return [
-            {**line, "rate": percent(line["rate_bp"]), "taxes": [line[name] for _, name, _ in self.taxes]}
-            for line in self.lines
-        ]
+        """Lines for people: seats of the same course in one, with the rate as per cent and `taxes` in their order."""
+        groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+        for line in self.lines:
+            groups.setdefault((line["title"], line["sac"], line["rate_bp"]), []).append(line)
+        return [self._shown(lines) for lines in groups.values()]
+
+    def _shown(self, lines: list[dict[str, Any]]) -> dict[str, Any]:
+        first, count = lines[0], len(lines)
+        return {
+            "title": f"{first['title']} × {count}" if count > 1 else first["title"],
+            "sac": first["sac"],
+            "rate": percent(first["rate_bp"]),
+            "taxable_paise": sum(line["taxable_paise"] for line in lines),
+            "taxes": [sum(line[name] for line in lines) for _, name, _ in self.taxes],
+            "total_paise": sum(line["total_paise"] for line in lines),
+        }
 
     @property
     def is_within_state(self) -> bool:

@@ -49,6 +49,18 @@ def test_the_page_says_what_the_law_asks_for(client_of, alice, order, refunded):
     assert f'corrects invoice <a href="{invoice.get_absolute_url()}">{invoice.number}</a>' in correction
 
 
+def test_seats_of_a_course_are_one_line(client_of, alice, order):
+    invoice = issue_invoice(order)
+    invoice.lines = [{**invoice.lines[0], "line": str(number)} for number in range(3)]
+    (line,) = invoice.shown_lines
+    assert (line["title"], line["taxable_paise"], line["taxes"], line["total_paise"]) == (
+        "Knots for sailors × 3",
+        3 * 42288,
+        [3 * 7612],
+        3 * 49900,
+    )
+
+
 def test_without_a_gstin_no_tax_is_shown(settings, client_of, alice, order):
     settings.SELLER_GSTIN = ""
     page = client_of(alice).get(issue_invoice(order).get_absolute_url()).text
@@ -93,7 +105,7 @@ def test_the_same_document_is_the_same_pdf(order):
 
 def test_the_pdf_goes_on_over_pages(paid_order, alice, course):
     invoice = issue_invoice(paid_order(alice, course))
-    invoice.lines = invoice.lines * 100
+    invoice.lines = [{**invoice.lines[0], "title": f"Knots {number}"} for number in range(100)]
     assert len(re.findall(rb"/Type /Page\b", as_pdf(invoice))) > 1
 
 
