@@ -25,6 +25,8 @@ def main() -> None:
         key_secret=settings.RAZORPAY_KEY_SECRET,
         webhook_secret=settings.RAZORPAY_WEBHOOK_SECRET,
         webhook_url=options.webhook_url,
+        webhook_senders=options.webhook_senders,
+        seed=options.seed,
     )
     gateway = Gateway(Store(options.data), config)
     try:
@@ -46,6 +48,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8001, help="0 takes any free port")
     parser.add_argument("--webhook-url", default=f"{settings.SITE_URL}/webhooks/razorpay", help="empty sends none")
+    parser.add_argument("--webhook-senders", type=int, default=1, help="how many are sent at once")
+    parser.add_argument("--seed", type=int, help="for what is left to chance")
     parser.add_argument("--data", type=Path, default=settings.DATA_DIR / "sandbox.sqlite3")
     parser.add_argument("--quiet", action="store_true")
     return parser.parse_args()

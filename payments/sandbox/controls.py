@@ -7,7 +7,10 @@ from payments.sandbox.gateway import DEFAULT_SWITCHES, Gateway, Refused
 
 
 def answer(gateway: Gateway, method: str, path: str, body: dict[str, Any]) -> Any:
-    """POST /sandbox/switches {…} · /sandbox/payments {…} · /sandbox/forget {"id"} · GET /sandbox/deliveries."""
+    """POST /sandbox/switches {…} · /sandbox/payments {…} · /sandbox/forget {"id"} · GET /sandbox/deliveries ….
+
+    `lose` loses every event that is still waiting, and says how many; `failures` counts those of the API.
+    """
     if (method, path) == ("POST", "/sandbox/switches"):
         return _set_switches(gateway, body)
     if (method, path) == ("POST", "/sandbox/payments"):
@@ -17,6 +20,10 @@ def answer(gateway: Gateway, method: str, path: str, body: dict[str, Any]) -> An
         return {}
     if (method, path) == ("GET", "/sandbox/deliveries"):
         return gateway.store.deliveries()
+    if (method, path) == ("POST", "/sandbox/lose"):
+        return {"lost": gateway.store.lose_deliveries()}
+    if (method, path) == ("GET", "/sandbox/failures"):
+        return {"failures": gateway.failures}
     if (method, path) == ("POST", "/sandbox/time"):
         return subscriptions.put_forward(gateway, int(body.get("days", 0)))
     if (method, path) == ("POST", "/sandbox/agreements"):

@@ -7,6 +7,7 @@ Shapes follow Razorpay's documentation: “Orders API”, “Payments API”, �
 import hashlib
 import hmac
 import json
+import random
 import secrets
 import string
 import time
@@ -18,9 +19,13 @@ from payments.sandbox.store import Entity, Store
 LETTERS = string.ascii_letters + string.digits
 DEFAULT_SWITCHES: dict[str, Any] = {
     "api_delay_seconds": 0,  # before every answer of the API
-    "api_failure": "",  # html502, json500 or hang_up instead of an answer
+    "api_failure": "",  # html502 or json500, and nothing is done; time_out: all is done, and told too late; any of them
+    "api_failure_percent": 100,  # of the requests
+    "time_out_seconds": 10,
     "webhook_delay_seconds": 0,
+    "webhook_spread_seconds": 0,  # each copy waits up to so much longer, so that they come in any order
     "webhook_copies": 1,  # 0 loses every event, 2 sends each of them twice
+    "webhook_lost_percent": 0,  # of the copies
     "pending_seconds": 8,  # until a pending UPI payment succeeds
     "refund_seconds": 0,  # until a refund is processed
     "refund_ends": "processed",  # or failed, or refused: the account's balance is too low
@@ -33,6 +38,8 @@ class Config:
     key_secret: str
     webhook_secret: str
     webhook_url: str  # empty: no webhooks
+    webhook_senders: int = 1  # more than one, and the order is nobody's business
+    seed: int | None = None  # of all that is left to chance
 
 
 class Refused(Exception):
@@ -46,6 +53,8 @@ class Refused(Exception):
 class Gateway:
     def __init__(self, store: Store, config: Config) -> None:
         self.store, self.config = store, config
+        self.chance = random.Random(config.seed)  # noqa: S311  nothing secret
+        self.failures = 0  # of the API, on purpose
 
     def switch(self, name: str) -> Any:
         return (DEFAULT_SWITCHES | self.store.switches())[name]
@@ -211,11 +220,18 @@ class Gateway:
             "created_at": int(time.time()),
         }
         event_id, copies = new_id("evt"), self.switch("webhook_copies")
-        due_at = time.time() + self.switch("webhook_delay_seconds")
-        for _ in range(copies):
-            self.store.queue(event_id, json.dumps(event), due_at)
-        if not copies:
-            self.store.queue(event_id, json.dumps(event), None)
+        for _ in range(copies or 1):
+            self.store.queue(event_id, json.dumps(event), self._due_at() if copies else None)
+
+    def _due_at(self) -> float | None:
+        """When a copy of an event is sent, or None if it gets lost."""
+        if self.happens("webhook_lost_percent"):
+            return None
+        longer = self.chance.uniform(0, self.switch("webhook_spread_seconds"))
+        return time.time() + float(self.switch("webhook_delay_seconds")) + longer
+
+    def happens(self, percent_switch: str) -> bool:
+        return self.chance.random() * 100 < self.switch(percent_switch)
 
 
 def new_id(kind: str) -> str:

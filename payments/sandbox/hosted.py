@@ -11,6 +11,7 @@ from payments.sandbox.gateway import Gateway, Refused
 from payments.sandbox.store import Entity
 
 PAGES = Path(__file__).parent / "pages"
+CLOSE = "close"  # pays, and the browser never comes back
 
 
 def front_page() -> str:
@@ -56,6 +57,9 @@ def _paid(gateway: Gateway, form: dict[str, str]) -> tuple[str, list[str]]:
     callback_url = _address(form, "callback_url")
     if payment := gateway.captured_payment_of(order_id):
         return _return(gateway, payment, callback_url)
+    if how == CLOSE:
+        gateway.pay(order_id, "upi", person=person)
+        return _page("closed.html"), []
     if how in ("upi", "card"):
         return _return(gateway, gateway.pay(order_id, how, person=person), callback_url)
     if how == "later":
@@ -91,11 +95,14 @@ def _agreed(gateway: Gateway, form: dict[str, str]) -> tuple[str, list[str]]:
     """After a button; a second click comes back with the payment of the first."""
     subscription_id, callback_url = form.get("subscription_id", ""), _address(form, "callback_url")
     invoices = subscriptions.invoices_of(gateway, subscription_id)
+    how = form.get("how", "")
     if invoices and invoices[0]["payment_id"]:
         payment = gateway.payment(invoices[0]["payment_id"])
     else:
         person = {"email": form.get("prefill[email]", "")}
-        payment = subscriptions.agree(gateway, subscription_id, form.get("how", ""), person)
+        payment = subscriptions.agree(gateway, subscription_id, "upi" if how == CLOSE else how, person)
+    if how == CLOSE:
+        return _page("closed.html"), []
     fields = subscriptions.return_fields(gateway, subscription_id, payment)
     return _return(gateway, payment, callback_url, fields)
 

@@ -22,6 +22,7 @@ logger = logging.getLogger("sandbox")
 STATIC = Path(__file__).parent / "static"
 STATIC_TYPES = {".css": "text/css", ".js": "text/javascript"}
 MAX_BODY_BYTES = 1024 * 1024
+FAILURES = ("html502", "json500", "time_out")
 
 
 @dataclass
@@ -111,7 +112,7 @@ class Application:
 
     def _api(self, request: Request) -> Response:
         time.sleep(self.gateway.switch("api_delay_seconds"))
-        failure = self.gateway.switch("api_failure")
+        failure = self._failure()
         if failure == "html502":
             return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
         if failure == "json500":
@@ -120,7 +121,18 @@ class Application:
         self._authenticate(request)
         key = request.idempotency_key
         path, query, body = request.path, request.query, request.json
-        return as_json(api.answer(self.gateway, request.method, path, query, body, idempotency_key=key))
+        try:
+            return as_json(api.answer(self.gateway, request.method, path, query, body, idempotency_key=key))
+        finally:
+            if failure == "time_out":
+                time.sleep(self.gateway.switch("time_out_seconds"))
+
+    def _failure(self) -> str:
+        failure: str = self.gateway.switch("api_failure")
+        if not failure or not self.gateway.happens("api_failure_percent"):
+            return ""
+        self.gateway.failures += 1
+        return self.gateway.chance.choice(FAILURES) if failure == "any" else failure
 
     def _authenticate(self, request: Request) -> None:
         """“API Authentication”: basic, with the key id and the key secret."""

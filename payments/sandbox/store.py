@@ -116,6 +116,9 @@ class Store:
         due_at = time.time() + retry_in if retry_in is not None else None
         self._rows("UPDATE deliveries SET attempts = attempts + 1, due_at = ? WHERE number = ?", due_at, number)
 
+    def lose_deliveries(self) -> int:
+        return len(self._rows("UPDATE deliveries SET due_at = NULL WHERE due_at IS NOT NULL RETURNING number"))
+
     def deliveries(self) -> list[dict[str, Any]]:
         rows = self._rows("SELECT event_id, body, due_at, attempts FROM deliveries ORDER BY number")
         return [

@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 from payments.sandbox import refunds, subscriptions
 from payments.sandbox.gateway import Gateway
@@ -25,16 +26,17 @@ def start(gateway: Gateway) -> threading.Thread:
 
 
 def _run(gateway: Gateway) -> None:
-    while True:
-        try:
-            gateway.capture_pending()
-            subscriptions.charge_due(gateway)
-            refunds.settle(gateway)
-            for number, event_id, body, attempts in gateway.store.due_deliveries(time.time()):
-                _deliver(gateway, number, event_id, body, attempts)
-        except Exception:
-            logger.exception("The webhook thread goes on.")
-        time.sleep(0.1)
+    with ThreadPoolExecutor(gateway.config.webhook_senders) as senders:
+        while True:
+            try:
+                gateway.capture_pending()
+                subscriptions.charge_due(gateway)
+                refunds.settle(gateway)
+                due = gateway.store.due_deliveries(time.time())
+                list(senders.map(lambda delivery: _deliver(gateway, *delivery), due))
+            except Exception:
+                logger.exception("The webhook thread goes on.")
+            time.sleep(0.1)
 
 
 def _deliver(gateway: Gateway, number: int, event_id: str, body: str, attempts: int) -> None:

@@ -237,6 +237,13 @@ def test_the_page_refuses_wrong_forms(sandbox, new_order, change, words):
     assert response.status_code in (400, 401)
 
 
+def test_somebody_who_pays_and_closes_the_tab_brings_nothing_back(sandbox, new_order):
+    page = press(sandbox, checkout(sandbox, new_order), "close")
+    assert "<form" not in page.text
+    [payment] = sandbox.api("GET", f"/v1/orders/{new_order['id']}/payments").json()["items"]
+    assert payment["status"] == "captured"
+
+
 def test_the_page_refuses_other_ways_to_pay(sandbox, new_order):
     assert refused(press(sandbox, checkout(sandbox, new_order), "cash"), "no such way")
     assert not sandbox.api("GET", f"/v1/orders/{new_order['id']}/payments").json()["count"]
@@ -265,9 +272,21 @@ def test_switches_break_it_and_mend_it(sandbox):
     assert sandbox.api("GET", "/v1/orders").status_code == 502
     sandbox.switch(api_failure="json500")
     assert sandbox.api("GET", "/v1/orders").json()["error"]["code"] == "SERVER_ERROR"
+    sandbox.switch(api_failure="any", api_failure_percent=0)
+    assert sandbox.api("GET", "/v1/orders").ok
     sandbox.switch()
     assert sandbox.api("GET", "/v1/orders").ok
     assert refused(sandbox.api("POST", "/sandbox/switches", {"typo": 1}), "no switch typo")
+
+
+def test_a_time_out_hides_what_was_done(sandbox, new_order):
+    """The worst that can happen: the work is done, and the answer comes when nobody listens any more."""
+    sandbox.switch(api_failure="time_out", time_out_seconds=0.5)
+    with pytest.raises(requests.Timeout):
+        sandbox.api("POST", "/v1/orders", ORDER | {"receipt": "late"}, timeout=0.2)
+    sandbox.switch()
+    newest = sandbox.api("GET", "/v1/orders?count=1").json()["items"][0]
+    assert newest["receipt"] == "late"
 
 
 class Shop:
@@ -373,6 +392,35 @@ def test_webhooks_can_be_doubled_delayed_and_lost(shop, start):
     assert len({headers["X-Razorpay-Event-Id"] for headers, _ in shop.events}) == 1
     deliveries = sandbox.api("GET", "/sandbox/deliveries").json()
     assert deliveries[0]["attempts"] == 0, "lost on the way"
+
+
+@pytest.mark.slow
+def test_webhooks_can_come_in_another_order_and_get_lost_by_chance(shop, start):
+    sandbox = start(shop.url)
+    sandbox.switch(webhook_spread_seconds=1, webhook_lost_percent=30)
+    order = sandbox.api("POST", "/v1/orders", ORDER).json()
+    for _ in range(40):
+        sandbox.api("POST", "/sandbox/payments", {"order_id": order["id"], "kind": "fail"})
+    lost = sum(not row["is_waiting"] and not row["attempts"] for row in deliveries_of(sandbox))
+    assert 0 < lost < 40
+    shop.wait_for(40 - lost)
+    come = [headers["X-Razorpay-Event-Id"] for headers, _ in shop.events]
+    made = [row["event_id"] for row in deliveries_of(sandbox)]
+    assert come != [event_id for event_id in made if event_id in come]
+
+
+@pytest.mark.slow
+def test_what_is_on_its_way_can_be_lost(shop, start):
+    sandbox = start(shop.url)
+    sandbox.switch(webhook_delay_seconds=60)
+    order = sandbox.api("POST", "/v1/orders", ORDER).json()
+    sandbox.api("POST", "/sandbox/payments", {"order_id": order["id"]})
+    assert sandbox.api("POST", "/sandbox/lose", {}).json() == {"lost": 3}
+    assert not any(row["is_waiting"] for row in deliveries_of(sandbox))
+
+
+def deliveries_of(sandbox):
+    return sandbox.api("GET", "/sandbox/deliveries").json()
 
 
 @pytest.mark.slow
