@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
 from django.utils.formats import date_format
 
 from courses.models import Course, Grant
@@ -222,11 +223,14 @@ class Shelf:
 
     @classmethod
     def offers(cls, bundles: Iterable[Bundle], user: Any) -> list[BundleOffer]:
-        """What each of these bundles is for `user`; seven queries at most, four for visitors."""
+        """What each of these bundles is for `user`; six queries at most, four for visitors."""
         bundles = list(bundles)
-        shelf = cls.around(bundles)
-        holdings = shelf.holdings_of(user)
-        return [shelf._offer_to(bundle, user, holdings) for bundle in bundles]
+        return cls.around(bundles).offers_to(user, bundles)
+
+    def offers_to(self, user: Any, bundles: Iterable[Bundle]) -> list[BundleOffer]:
+        """The same for bundles of this shelf: two queries at most, none for visitors or without bundles."""
+        holdings = self.holdings_of(user)
+        return [self._offer_to(bundle, user, holdings) for bundle in bundles]
 
     def _offer_to(self, bundle: Bundle, user: Any, holdings: Holdings) -> BundleOffer:
         courses = self.courses_of(bundle)
@@ -237,7 +241,7 @@ class Shelf:
         return self.courses[bundle.current_edition_id]
 
     def holdings_of(self, user: Any) -> Holdings:
-        """Three queries at most; none for anonymous visitors."""
+        """Two queries at most; none for anonymous visitors."""
         return holdings_of(user, {course.pk for courses in self.courses.values() for course in courses})
 
     def quote(
@@ -276,7 +280,7 @@ class Shelf:
 def holdings_of(user: Any, course_ids: Collection[UUID]) -> Holdings:
     """What `user` has for keeps of these courses and paid for it. Money counts as long as what it bought is held:
     a refund or a chargeback takes both away."""
-    if not user.is_authenticated:
+    if not user.is_authenticated or not course_ids:
         return Holdings()
     grants = list(Grant.objects.filter(user=user, ends_at__isnull=True).active().of_any(course_ids))
     has_all = any(grant.course_id is None for grant in grants)
@@ -284,15 +288,18 @@ def holdings_of(user: Any, course_ids: Collection[UUID]) -> Holdings:
     paid: dict[UUID, int] = {}
     line_ids: dict[UUID, list[str]] = {}
     bought = [grant.source_id for grant in grants if grant.source_kind == Grant.Source.ORDER_LINE]
-    lines = list(OrderLine.objects.filter(pk__in=bought, order__user=user, order__status=Order.Status.PAID))
-    going_back = dict(
-        RefundLine.objects.filter(line__in=[line.pk for line in lines]).values_list("line_id", "amount_paise")
-    )
-    for line in lines:
-        if line.course_id and (kept := line.amount_paise - going_back.get(line.pk, 0)) > 0:
+    lines = OrderLine.objects.filter(pk__in=bought, order__user=user, order__status=Order.Status.PAID)
+    for line in lines.annotate(going_back=F("refund_line__amount_paise")):
+        if line.course_id and (kept := line.amount_paise - (line.going_back or 0)) > 0:
             paid[line.course_id] = paid.get(line.course_id, 0) + kept
             line_ids.setdefault(line.course_id, []).append(str(line.pk))
     return Holdings(held, paid, line_ids)
+
+
+def has_lost_a_credit(order: Order) -> bool:
+    """Whether something that made this order cheaper has gone back since its price was worked out."""
+    ids = [line_id for line in order.sum_lines for line_id in line.get("line_ids", ())]
+    return bool(ids) and RefundLine.objects.filter(line__in=ids).exists()
 
 
 def orders_that_credited(lines: Iterable[OrderLine], user: Any) -> dict[UUID, Order]:
