@@ -13,13 +13,15 @@ from django.utils import timezone
 from coursebundler.db import on_commit, run_in_transaction
 from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
-from payments import additions, emails, entitlements, invoices, razorpay, seats
+from payments import additions, emails, entitlements, invoices, pricing, razorpay, seats
 from payments.leases import send_once
 from payments.models import CouponUse, Order, OrderEvent, Payment
 from payments.models.orders import first_check_at
 from payments.razorpay import GatewayPayment
 
 logger = logging.getLogger(__name__)
+
+CREDIT_LOST = "What made it cheaper was refunded before it was paid: a person decides what to do."
 
 
 class Outcome(StrEnum):
@@ -125,6 +127,8 @@ def _complete(order: Order, key: str, text: str) -> None:
     entitlements.give(order)
     CouponUse.keep(order)
     OrderEvent.note(order, key, text)
+    if pricing.has_lost_a_credit(order) and OrderEvent.note(order, "credit_lost", CREDIT_LOST):
+        logger.error("Order %s was made cheaper by what has gone back since; a person must look.", order.pk)
     on_commit(lambda: additions.try_to_give_additions(order))
     on_commit(lambda: invoices.try_to_issue(order))
     on_commit(lambda: send_receipt_once(order))

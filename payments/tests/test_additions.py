@@ -8,6 +8,7 @@ from courses.models import Grant
 from payments import additions, entitlements
 from payments.confirmation import confirm_order
 from payments.models import BundleEdition, EditionConflict, Order
+from payments.tests.test_coupons import at_once
 
 ADDED = Grant.Source.BUNDLE_EDITION
 
@@ -74,6 +75,20 @@ def test_an_order_paid_while_it_grew_gets_it_too(
     with django_capture_on_commit_callbacks(execute=True):
         confirm_order(order)
     assert may_watch(alice, extra)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_paying_and_growing_in_the_same_moment(sandbox, client_of, make_user, growing, make_course):
+    """Whichever is stored first, the other one sees it: no reconciler is needed."""
+    for n in range(4):
+        growing.refresh_from_db()
+        buyer, more = make_user(f"Buyer {n}"), make_course(f"More {n}", sections=1, lectures=1)
+        client_of(buyer).post(f"/checkout/bundles/{growing.slug}", {"amount_paise": 60000})
+        order = Order.objects.get(user=buyer)
+        sandbox.pay(order)
+        at_once(lambda do: do(), [lambda: confirm_order(order), lambda: add(growing, more)])  # noqa: B023
+        assert may_watch(buyer, more)
 
 
 def test_the_reconciler_heals_what_a_dying_process_left(buy_bundle, alice, growing, extra, two_courses):

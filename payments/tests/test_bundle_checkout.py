@@ -178,6 +178,20 @@ def test_an_order_that_costs_something_is_never_given_away(alice, course):
     assert not order.is_paid
 
 
+def test_staff_are_told_of_a_price_that_counted_on_a_refunded_line(
+    sandbox, sold, refunded, client_of, alice, bundle, two_courses, caplog
+):
+    """The order was opened before the refund, and its page at the gateway can be paid for ever."""
+    first = sold(alice, {two_courses[0]: 45000})
+    client_of(alice).post(url_of(bundle), {"amount_paise": 15000})
+    refunded(first, gateway_payment_id="pay_1")
+    order = Order.objects.get(status="created")
+    sandbox.pay(order)
+    assert [confirm_order(order), confirm_order(order)] == ["paid", "paid"], "money never ends in nothing"
+    assert caplog.text.count("a person must look") == 1
+    assert order.events.filter(key="credit_lost").exists()
+
+
 def test_seats_are_for_others_so_nothing_is_taken_off(sold, alice, bundle, two_courses):
     sold(alice, {two_courses[0]: 45000})
     price = quote(alice, bundle, seat_count=3)
