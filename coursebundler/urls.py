@@ -13,6 +13,7 @@ from coursebundler.api import api, api_not_found
 api.add_router("", "users.api.router")
 api.add_router("", "courses.api.router")
 api.add_router("", "payments.api.router")
+api.add_router("", "payments.refund_api.router")
 
 handler500 = "coursebundler.outage.server_error"
 urlpatterns = [
