@@ -116,6 +116,9 @@ def _book_free(order: Order) -> bool:
 def _book(order: Order, payment: GatewayPayment) -> tuple[bool, bool]:
     """(whether this call made it paid, whether the payment is new to the ledger)."""
     became_paid = _set_paid(order, Order.Status.CREATED, Order.Status.CANCELLED)
+    if became_paid and pricing.has_lost_a_credit(order):
+        logger.error("Order %s was made cheaper by what has gone back since; a person must look.", order.pk)
+        OrderEvent.note(order, "credit_lost", CREDIT_LOST)
     is_new_payment = _record(order, payment, Payment.Entry.CAPTURED)
     how = f"by {payment.method}, {payment.id}" if payment.method else payment.id
     _complete(order, f"paid:{payment.id}", f"Paid {rupees(payment.amount_paise)} ({how}).")
@@ -127,8 +130,6 @@ def _complete(order: Order, key: str, text: str) -> None:
     entitlements.give(order)
     CouponUse.keep(order)
     OrderEvent.note(order, key, text)
-    if pricing.has_lost_a_credit(order) and OrderEvent.note(order, "credit_lost", CREDIT_LOST):
-        logger.error("Order %s was made cheaper by what has gone back since; a person must look.", order.pk)
     on_commit(lambda: additions.try_to_give_additions(order))
     on_commit(lambda: invoices.try_to_issue(order))
     on_commit(lambda: send_receipt_once(order))
