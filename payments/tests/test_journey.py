@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from courses.models import Grant
-from payments.models import Order, Payment, Subscription, WebhookEvent
+from payments import refunds
+from payments.models import Dispute, Order, Payment, Refund, Subscription, TaxDocument, WebhookEvent
 from payments.tests.conftest import start_sandbox, stop_sandbox
 from tests.browser import ARGUMENTS, CHROMIUM
 
@@ -75,6 +76,32 @@ def test_a_subscription_lives_by_webhooks_alone(connected, alice, plan):
     subjects = [letter.subject for letter in mail.outbox if "receipt" not in letter.subject]
     assert subjects[-1] == "Your subscription has ended"
     assert len(subjects) == len(set(subjects))
+
+
+def test_a_refund_and_a_chargeback_by_webhooks_alone(connected, alice, course, make_course):
+    connected.switch(webhook_copies=2, refund_seconds=3600)
+    buyer = Client()
+    buyer.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    for wanted in (course, make_course("Splices")):
+        buyer.post(reverse("payments:checkout", args=[wanted.slug]), {"amount_paise": wanted.price_paise})
+        connected.pay(Order.objects.latest("created_at"))
+    wait_for(lambda: Grant.objects.active().count() == 2)
+    unwanted, disputed = Order.objects.order_by("created_at")
+    refund = refunds.request_refund(unwanted, unwanted.lines.all(), "", alice)
+    refunds.send(refund)
+    assert (refund.status, Grant.objects.active().count()) == ("sent", 2)
+    connected.switch(webhook_copies=2)
+    wait_for(lambda: Refund.objects.get().status == "processed")
+    payment_id = disputed.payments.get().gateway_payment_id
+    raised = connected.api("POST", "/sandbox/disputes", {"payment_id": payment_id}).json()["id"]
+    connected.api("POST", "/sandbox/disputes", {"dispute_id": raised, "how": "lost"})
+    wait_for(lambda: not any(row["is_waiting"] for row in connected.api("GET", "/sandbox/deliveries").json()))
+    assert Dispute.objects.get().status == "lost"
+    assert not Grant.objects.active().exists()
+    booked = sorted(Payment.objects.values_list("entry", "amount_paise"))
+    assert booked == [("captured", 49900), ("captured", 49900), ("charged_back", 49900), ("refunded", 49900)]
+    notes = TaxDocument.objects.filter(kind="credit_note").values_list("total_paise", flat=True)
+    assert list(notes) == [49900, 49900]
 
 
 @contextmanager
