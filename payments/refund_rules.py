@@ -133,7 +133,10 @@ def _too_late(order: Order, policy: RefundPolicy) -> str:
 
 def _counted_elsewhere(later: Order | None) -> str:
     """What was paid for it made a bundle cheaper: with both it would have been paid for by nobody."""
-    return f"It made your order {later.number} cheaper. Give that one back first." if later else ""
+    if later is None:
+        return ""
+    what_to_do = "Give that one back first." if later.amount_paise else "Write to us, and we settle both."
+    return f"It made your order {later.number} cheaper. {what_to_do}"
 
 
 def _used(order: Order, line: OrderLine, seats: dict[int, Seat], done: dict[object, int], policy: RefundPolicy) -> str:

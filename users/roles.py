@@ -24,6 +24,10 @@ ROLES = {
         "payments.view_order",
         "payments.view_orderline",
         "payments.view_payment",
+        "payments.view_bundle",
+        "payments.view_bundleedition",
+        "payments.view_coupon",
+        "payments.view_couponuse",
         "payments.view_subscription",
     ],
 }
