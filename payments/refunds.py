@@ -10,7 +10,7 @@ step to `processed` and never before it: nobody loses a course for money that di
 
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -437,8 +437,11 @@ def finish(refund: Refund) -> bool:
     return _mail_once(refund, lambda: emails.send_refund_processed(refund))
 
 
-def _mail_once(refund: Refund, send_it: object) -> bool:
-    return send_once(Refund.objects.filter(pk=refund.pk), "mail", send_it, about=refund.pk)  # type: ignore[arg-type]
+def _mail_once(refund: Refund, send_it: Callable[[], object]) -> bool:
+    has_sent = send_once(Refund.objects.filter(pk=refund.pk), "mail", send_it, about=refund.pk)
+    if has_sent:
+        OrderEvent.note(refund.order, f"refund_mailed:{refund.pk}", "Mail about the refund sent.")
+    return has_sent
 
 
 # --- Refunds from Razorpay's dashboard ---

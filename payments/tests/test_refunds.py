@@ -83,7 +83,7 @@ def test_a_line_goes_back_and_takes_its_course_and_no_other(
     assert subjects.count(f"Your refund for order {order.number}") == 1
     assert "₹200" in mail.outbox[-1].body
     notes = [event.key.split(":")[0] for event in order.events.all() if not event.key.startswith("document")]
-    assert notes == ["paid", "refund_requested", "refund_processed"]
+    assert notes == ["paid", "refund_requested", "refund_processed", "refund_mailed"]
 
 
 def test_everything_goes_back_in_two_steps_and_no_more(sandbox, order, lines, alice):
