@@ -288,3 +288,18 @@ def test_eight_threads_leave_no_gap_whatever_breaks(monkeypatch, paid_order, ref
     assert [d.issued_at for d in documents[8:]] == sorted(d.issued_at for d in documents[8:])
     assert Earning.objects.count() == 32
     assert "more than is left" not in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_nobody_fails_because_others_take_numbers(paid_order, make_user, course):
+    orders = [paid_order(make_user(f"Student {n}"), course) for n in range(32)]
+
+    def work(order):
+        try:
+            return issue_invoice(order).sequence
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(work, orders)) == [*range(1, 33)]
