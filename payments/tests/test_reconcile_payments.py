@@ -152,6 +152,13 @@ def test_it_sweeps_up_a_second_payment_of_a_settled_order(sandbox, order, reconc
     assert "payments: 0 looked at" in reconcile()
 
 
+def test_what_another_shop_of_the_account_sold_is_not_ours(sandbox, db, reconcile, caplog):
+    made = sandbox.api("POST", "/v1/orders", {"amount": 100, "currency": "INR"}).json()
+    assert sandbox.api("POST", "/sandbox/payments", {"order_id": made["id"]}).ok
+    assert "payments: 0 looked at" in reconcile()
+    assert made["id"] not in caplog.text
+
+
 def test_one_failure_stops_nothing(sandbox, open_order, make_course, alice, reconcile, broken_order):
     orders = [open_order(alice, make_course(f"Course {n}")) for n in range(3)]
     for order in orders:

@@ -331,6 +331,21 @@ def test_a_refund_that_is_faster_leaves_nothing_to_claim(gift, bob):
     assert not Grant.objects.exists()
 
 
+def test_a_page_that_is_out_of_date_takes_nothing(gift, bob, charlie):
+    """Somebody else took it, or the buyer made a new link, after this page was shown."""
+    shown = Seat.objects.select_related("order__user").get()
+    seats.address([(gift, "dora@example.org")])
+    with pytest.raises(seats.SeatTaken):
+        seats.claim(shown, charlie)
+    shown.refresh_from_db()
+    seats.claim(gift, bob)
+    with pytest.raises(seats.SeatTaken):
+        seats.claim(shown, charlie)
+    gift.refresh_from_db()
+    assert gift.claimed_by == bob
+    assert Grant.objects.count() == 1
+
+
 def at_once(*actions) -> list[str]:
     """Each in a thread with a connection of its own; what each came to."""
     barrier = threading.Barrier(len(actions))
