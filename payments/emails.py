@@ -11,7 +11,9 @@ from payments.models import Order, Refund, Seat, Subscription
 
 
 def send_receipt(order: Order) -> None:
-    """Tell the buyer what was paid and where to watch. Raises what the mail server raises."""
+    """Tell the buyer what was paid and where to watch, unless they have left. Raises what the mail server raises."""
+    if not order.user.is_active:
+        return
     context = {"order": order, "lines": order.lines.select_related("course"), "site_url": settings.SITE_URL}
     message = EmailMultiAlternatives(
         subject=f"Your receipt for order {order.number}",

@@ -208,8 +208,6 @@ def _ask_for(subscription: Subscription, change: Callable[[str], GatewaySubscrip
     """Whether the gateway did it. A refusal may mean that it has happened already; `sync` finds out."""
     try:
         change(subscription.gateway_subscription_id or "")
-    except GatewayUnknownId:
-        raise
     except GatewayRefused as error:
         logger.warning("Razorpay refused a change of subscription %s: %s", subscription.pk, error)
         return False

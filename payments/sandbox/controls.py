@@ -29,7 +29,9 @@ def answer(gateway: Gateway, method: str, path: str, body: dict[str, Any]) -> An
     if (method, path) == ("POST", "/sandbox/agreements"):
         return _agree(gateway, **body)
     if (method, path) == ("POST", "/sandbox/renewals"):
-        return subscriptions.set_renewals(gateway, str(body.get("subscription_id")), str(body.get("how")))
+        is_cancellable = bool(body.get("is_cancellable", True))
+        asked = str(body.get("subscription_id")), str(body.get("how"))
+        return subscriptions.set_renewals(gateway, *asked, is_cancellable=is_cancellable)
     if (method, path) == ("POST", "/sandbox/disputes"):
         if "how" in body:
             return refunds.end_dispute(gateway, str(body.get("dispute_id")), str(body["how"]))

@@ -121,6 +121,7 @@ def create(gateway: Gateway, fields: dict[str, Any]) -> Entity:
         "source": "api",
         "remaining_count": total,
         "_renewals": "pay",
+        "_is_cancellable": True,
         "_ends_with_cycle": False,
     }
     gateway.store.save(subscription)
@@ -144,7 +145,7 @@ def cancel(gateway: Gateway, subscription_id: str, fields: dict[str, Any]) -> En
     with gateway.store.changing():
         subscription = gateway.found("subscription", subscription_id)
         status = subscription["status"]
-        if status in ENDED:
+        if status in ENDED or not subscription["_is_cancellable"]:
             raise Refused(f"Subscription is not cancellable in {status} status.", field="status")
         if fields.get("cancel_at_cycle_end") in (1, True, "1"):
             if status != "active":
@@ -179,11 +180,12 @@ def resume(gateway: Gateway, subscription_id: str) -> Entity:
         return fetch(gateway, subscription_id)
 
 
-def set_renewals(gateway: Gateway, subscription_id: str, how: str) -> Entity:
-    """Whether the next charges go through: pay or fail."""
+def set_renewals(gateway: Gateway, subscription_id: str, how: str, *, is_cancellable: bool = True) -> Entity:
+    """Whether the next charges go through: pay or fail; and whether the API lets it be cancelled."""
     if how not in ("pay", "fail"):
         raise Refused("Renewals either pay or fail.", field="renewals")
-    subscription = gateway.found("subscription", subscription_id) | {"_renewals": how}
+    subscription = gateway.found("subscription", subscription_id)
+    subscription |= {"_renewals": how, "_is_cancellable": is_cancellable}
     gateway.store.save(subscription)
     return _public(subscription)
 

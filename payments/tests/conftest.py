@@ -61,8 +61,8 @@ class Sandbox:
         assert answer.ok, answer.text
         return answer.json()["return"]
 
-    def renewals(self, subscription: Subscription, how: str) -> None:
-        asked = {"subscription_id": subscription.gateway_subscription_id, "how": how}
+    def renewals(self, subscription: Subscription, how: str, **more: bool) -> None:
+        asked = {"subscription_id": subscription.gateway_subscription_id, "how": how} | more
         assert self.api("POST", "/sandbox/renewals", asked).ok
 
     def let_days_pass(self, days: int) -> None:
@@ -342,9 +342,7 @@ def disputed() -> Callable[..., Dispute]:
         defaults = {"status": Dispute.Status.LOST, "amount_paise": order.amount_paise}
         dispute = Dispute.objects.create(order=order, gateway_dispute_id=f"disp_{order.number}", **defaults | fields)
         for line in order.lines.all() if lines is None else lines:
-            RefundLine.objects.create(
-                dispute=dispute, line=line, refunded_line=line, amount_paise=line.amount_paise
-            )
+            RefundLine.objects.create(dispute=dispute, line=line, refunded_line=line, amount_paise=line.amount_paise)
         return dispute
 
     return make

@@ -65,6 +65,22 @@ def test_nothing_is_deleted_while_the_gateway_does_not_know_the_subscription(san
     assert alice.is_active
 
 
+def test_nothing_is_deleted_while_the_gateway_goes_on(sandbox, running, alice, leave):
+    sandbox.renewals(running, "pay", is_cancellable=False)
+    response = leave(alice)
+    assert response.status_code == 409
+    assert "Razorpay has not ended your subscription" in response.text
+    alice.refresh_from_db()
+    assert alice.is_active
+
+
+def test_one_that_was_begun_at_the_last_moment_is_in_the_way(sandbox, running, alice, leave, monkeypatch):
+    monkeypatch.setattr("payments.leaving.end_all_of", lambda user: None)
+    assert leave(alice).status_code == 409
+    alice.refresh_from_db()
+    assert alice.is_active
+
+
 def test_one_that_waits_to_be_paid_is_cancelled_as_well(sandbox, waiting, alice, leave):
     assert leave(alice).status_code == 302
     waiting.refresh_from_db()
@@ -72,16 +88,20 @@ def test_one_that_waits_to_be_paid_is_cancelled_as_well(sandbox, waiting, alice,
     assert mail.outbox[0].subject == "Your account is deleted"
 
 
-def test_a_charge_that_was_under_way_is_booked_all_the_same(sandbox, waiting, alice, leave):
+def test_a_charge_that_was_under_way_is_booked_all_the_same(
+    sandbox, waiting, alice, leave, django_capture_on_commit_callbacks
+):
     sandbox.switch(pending_seconds=0)
     sandbox.agree(waiting, "later")
     assert leave(alice).status_code == 302
     waiting.refresh_from_db()
     for _ in range(100):
-        sync(waiting)
+        with django_capture_on_commit_callbacks(execute=True):
+            sync(waiting)
         if Order.objects.exists():
             break
     assert Order.objects.get().status == "paid"
+    assert not [letter for letter in mail.outbox if "deleted.invalid" in letter.to[0]]
 
 
 @pytest.mark.parametrize(
@@ -109,10 +129,13 @@ def test_it_requires_a_login(client, alice):
     assert alice.is_active
 
 
-def test_it_refuses_the_last_administrator(stella, leave, make_user):
+def test_it_refuses_the_last_administrator(stella, leave, make_user, client_of):
     response = leave(stella)
     assert response.status_code == 409
     assert "without an administrator" in response.text
+    page = client_of(stella).get(PAGE)
+    assert "without an administrator" in page.text
+    assert page.context["form"] is None
     stella.refresh_from_db()
     assert stella.is_active
     make_user("Second", is_superuser=True, is_staff=True)

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from courses.models import Grant
 from payments.models import Order, Plan, Subscription
-from payments.subscribing import _create_or_lose
+from payments.subscribing import NotNow, _create_or_lose, open_for
 from payments.subscriptions import sync
 
 CALLBACK = "/checkout/callback/subscription"
@@ -137,6 +137,15 @@ def test_a_price_that_is_not_the_one_shown_is_shown_again(sandbox, plan, alice, 
     assert response.status_code == 409
     assert "not the one you saw" in response.text
     assert not Subscription.objects.exists()
+
+
+def test_a_price_that_changes_at_this_moment_is_not_agreed_to(sandbox, plan, alice, open_subscription):
+    Plan.objects.update(price_paise=99900)
+    with pytest.raises(NotNow):
+        open_for(alice, plan)
+    plan.refresh_from_db()
+    assert open_subscription(alice, plan).price_paise == 99900
+    assert Plan.objects.get().gateway_plan_id
 
 
 def test_a_new_price_is_for_new_subscribers(sandbox, running, plan, bob, open_subscription, client_of, stella):

@@ -56,6 +56,14 @@ def test_a_charge_is_one_order_with_its_period_and_a_grant(
     assert "₹799" in receipt.body
 
 
+def test_what_is_paid_opens_at_once(sandbox, waiting):
+    """Whatever moment the bill begins at."""
+    sandbox.let_days_pass(3)
+    sandbox.agree(waiting)
+    sync(waiting)
+    assert Grant.objects.get().starts_at <= timezone.now()
+
+
 def test_it_changes_nothing_when_repeated(running, django_capture_on_commit_callbacks):
     before = len(mail.outbox)
     with django_capture_on_commit_callbacks(execute=True):
