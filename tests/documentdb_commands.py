@@ -96,12 +96,17 @@ def accepts(check: Any, pipeline: Any, level: str) -> bool:
     return True
 
 
-def as_text(template: Any) -> str:
-    """The template with one sign for every value, and one piece for several in a row that are alike."""
+def as_text(template: Any, *, is_in_key: bool = False) -> str:
+    """The template with one sign for every value, and one piece for several in a row that are alike.
+
+    The parts of a group's key are sorted: Django collects them in a set, whose order is another in each process.
+    """
     from coursebundler.documentdb.rewrite.shape import Hole
 
     if isinstance(template, dict):
-        return "{" + ", ".join(f"{key}: {as_text(value)}" for key, value in template.items()) + "}"
+        items = sorted(template.items()) if is_in_key else template.items()
+        texts = (f"{key}: {as_text(value, is_in_key=is_in_key or key == '_id')}" for key, value in items)
+        return "{" + ", ".join(texts) + "}"
     if isinstance(template, list):
         pieces = [(piece, len(list(same))) for piece, same in groupby(map(as_text, template))]
         return "[" + ", ".join(f"{piece}, …" if count > 1 else piece for piece, count in pieces) + "]"
