@@ -5,12 +5,13 @@ VENV ?= .venv
 export VENV
 IN_VENV = $(VENV)/bin/python
 
-.PHONY: help run test test-documentdb lint format bench base dev
+.PHONY: help run test test-documentdb queries lint format bench base dev
 
 help:
 	@echo "make run     start the site and the payment sandbox (PORT, DATABASE_URL and DATA_DIR are honoured)"
 	@echo "make test    every test that can run on this machine, on SQLite and on DocumentDB's look-alike; says what was left out"
 	@echo "make test-documentdb  the part of it on a server that speaks DocumentDB's protocol, at levels 5.0 and 8.0.2"
+	@echo "make queries  docs/database-queries.md again, from what the last run on DocumentDB saw"
 	@echo "make lint    style, types, templates, migrations, deployment checks"
 	@echo "make format  put code and templates into shape"
 	@echo "make bench   requests per second beside a bare Django view"
@@ -20,10 +21,13 @@ run: base
 	@$(IN_VENV) scripts/run.py
 
 test: dev
-	@$(IN_VENV) scripts/test.py
+	@$(IN_VENV) -m scripts.test
 
 test-documentdb: dev
-	@$(IN_VENV) scripts/test.py documentdb
+	@$(IN_VENV) -m scripts.test documentdb
+
+queries: dev
+	@$(IN_VENV) scripts/documentdb_report.py
 
 lint: dev
 	@$(IN_VENV) scripts/lint.py

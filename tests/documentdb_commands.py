@@ -6,13 +6,22 @@ are known, so that only they need emptying after it; and the pipelines make up t
 
 import json
 import os
+import sys
+from itertools import groupby
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from django.db import NotSupportedError
 from pymongo import monitoring
 
+from tests.source import APPS, ROOT
+
 WRITES = {"insert", "update", "delete", "findAndModify"}
+OURS = tuple(f"{ROOT}/{name}" for name in (*APPS, "tests", "conftest.py"))
+IN_BETWEEN = (f"{ROOT}/coursebundler/documentdb/", __file__)
+# What a page or a command of Django's own or of another package runs under.
+DJANGO_AT_WORK = ("/django/core/handlers/base.py", "/django/core/management/base.py")
 
 
 class CommandLog(monitoring.CommandListener):
@@ -41,15 +50,18 @@ class CommandLog(monitoring.CommandListener):
 
     def remember(self, collection: str, pipeline: list[dict[str, Any]]) -> None:
         """Keep the pipeline's shape, with the lowest level that has all of it."""
+        from django.db import connection
+
         from coursebundler.documentdb.guard import check_pipeline
         from coursebundler.documentdb.rewrite.shape import fingerprint, with_holes
         from coursebundler.documentdb.support import LEVELS
 
         key = collection, fingerprint(pipeline)[0]
-        if key in self.pipelines:
+        if key in self.pipelines or collection.startswith("check_database_") or not is_asked_by_the_site():
             return
         level = next(level for level in LEVELS if accepts(check_pipeline, pipeline, level))
-        self.pipelines[key] = {"collection": collection, "level": level, "pipeline": as_text(with_holes(pipeline)[0])}
+        text = as_text(with_holes(pipeline)[0])
+        self.pipelines[key] = {"collection": collection, "level": level, "pipeline": text, "sent": connection.level}
 
     def write(self, folder: Path) -> None:
         """What this process saw, for scripts/documentdb_report.py."""
@@ -63,6 +75,19 @@ class CommandLog(monitoring.CommandListener):
         pass
 
 
+def is_asked_by_the_site() -> bool:
+    """Whether it is the site that asks and not a test about the site: who comes first on the way up decides."""
+    frame: FrameType | None = sys._getframe()
+    while frame:
+        file = frame.f_code.co_filename
+        if file.endswith(DJANGO_AT_WORK):
+            return True
+        if file.startswith(OURS) and not file.startswith(IN_BETWEEN):
+            return "/tests/" not in file and not file.endswith("/conftest.py")
+        frame = frame.f_back
+    return False
+
+
 def accepts(check: Any, pipeline: Any, level: str) -> bool:
     try:
         check(pipeline, level)
@@ -71,15 +96,23 @@ def accepts(check: Any, pipeline: Any, level: str) -> bool:
     return True
 
 
-def as_text(template: Any) -> str:
-    """The template with one sign for every value."""
+def as_text(template: Any, *, is_in_key: bool = False) -> str:
+    """The template with one sign for every value, and one piece for several in a row that are alike.
+
+    The parts of a group's key are sorted: Django collects them in a set, whose order is another in each process.
+    """
     from coursebundler.documentdb.rewrite.shape import Hole
 
     if isinstance(template, dict):
-        return "{" + ", ".join(f"{key}: {as_text(value)}" for key, value in template.items()) + "}"
+        items = sorted(template.items()) if is_in_key else template.items()
+        texts = (f"{key}: {as_text(value, is_in_key=is_in_key or key == '_id')}" for key, value in items)
+        return "{" + ", ".join(texts) + "}"
     if isinstance(template, list):
-        return "[" + ", ".join(map(as_text, template)) + "]"
-    return "?" if isinstance(template, Hole) else str(template)
+        pieces = [(piece, len(list(same))) for piece, same in groupby(map(as_text, template))]
+        return "[" + ", ".join(f"{piece}, …" if count > 1 else piece for piece, count in pieces) + "]"
+    if isinstance(template, Hole):
+        return "?"
+    return str(template) if isinstance(template, str) else json.dumps(template)
 
 
 def empty_only_what_was_written(log: CommandLog) -> None:
