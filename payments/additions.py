@@ -16,8 +16,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from coursebundler.db import run_in_transaction
-from courses.models import Grant
-from payments.models import Bundle, BundleEdition, EditionCourse, Order, OrderLine
+from courses.models import Course, Grant
+from payments.models import Bundle, BundleEdition, EditionCourse, Order, OrderEvent, OrderLine
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def _pages(orders: QuerySet[Order]) -> Iterable[list[Order]]:
 
 
 def _give_to(orders: list[Order]) -> int:
-    """The missing grants of these orders: seven queries."""
+    """The missing grants of these orders: eight queries."""
     pinned = BundleEdition.objects.filter(additions_included=True).in_bulk(
         {order.bundle_edition_id for order in orders if not order.seat_count}
     )
@@ -78,28 +78,41 @@ def _give_to(orders: list[Order]) -> int:
     grants = Grant.objects.filter(source_kind=Grant.Source.BUNDLE_EDITION, source_id__in=[order.pk for order in orders])
     given = set(grants.order_by().values_list("source_id", "course_id"))
     missing = [
-        Grant(
-            user_id=order.user_id,
-            course_id=course_id,
-            source_kind=Grant.Source.BUNDLE_EDITION,
-            source_id=order.pk,
-        )
+        (order, course)
         for order in orders
         if order.pk in standing
-        for course_id in added.get(order.bundle_edition_id, ())
-        if (order.pk, course_id) not in given
+        for course in added.get(order.bundle_edition_id, ())
+        if (order.pk, course.pk) not in given
     ]
-    _store(missing)
+    try:
+        run_in_transaction(lambda: _store(missing))
+    except IntegrityError:  # Somebody else stores some of them at this moment.
+        for pair in missing:
+            run_in_transaction(lambda pair=pair: _store_one(*pair))  # type: ignore[misc]
     return len(missing)
 
 
-def _store(grants: list[Grant]) -> None:
-    """At once; one by one if somebody else stores some of them at this moment."""
-    try:
-        run_in_transaction(lambda: Grant.objects.bulk_create(grants))
-    except IntegrityError:
-        for grant in grants:
-            Grant.objects.give(grant.user, grant.course, grant.source_kind, grant.source_id)
+def _store(missing: list[tuple[Order, Course]]) -> None:
+    Grant.objects.bulk_create(
+        Grant(user_id=order.user_id, course=course, source_kind=Grant.Source.BUNDLE_EDITION, source_id=order.pk)
+        for order, course in missing
+    )
+    OrderEvent.objects.bulk_create(
+        OrderEvent(order=order, key=_key(course), text=_text(course)) for order, course in missing
+    )
+
+
+def _store_one(order: Order, course: Course) -> None:
+    Grant.objects.give(order.user, course, Grant.Source.BUNDLE_EDITION, order.pk)
+    OrderEvent.note(order, _key(course), _text(course))
+
+
+def _key(course: Course) -> str:
+    return f"added:{course.pk}"
+
+
+def _text(course: Course) -> str:
+    return f"The bundle grew: “{course.title}” opened."
 
 
 def _standing(orders: Any) -> set[UUID]:
@@ -111,7 +124,7 @@ def _standing(orders: Any) -> set[UUID]:
     return {order_of[line_id] for line_id in kept.order_by().values_list("source_id", flat=True)}
 
 
-def _courses_after(editions: Iterable[BundleEdition]) -> dict[UUID | None, set[UUID]]:
+def _courses_after(editions: Iterable[BundleEdition]) -> dict[UUID | None, set[Course]]:
     """{edition: courses of later editions of its bundle that it does not have itself}; published ones only."""
     bundles = {edition.bundle_id for edition in editions}
     entries = EditionCourse.objects.filter(edition__bundle__in=bundles).select_related("edition", "course")
@@ -121,7 +134,7 @@ def _courses_after(editions: Iterable[BundleEdition]) -> dict[UUID | None, set[U
     return {edition.pk: _additions_to(edition, by_bundle[edition.bundle_id]) for edition in editions}
 
 
-def _additions_to(edition: BundleEdition, entries: list[EditionCourse]) -> set[UUID]:
-    own = {entry.course_id for entry in entries if entry.edition_id == edition.pk}
+def _additions_to(edition: BundleEdition, entries: list[EditionCourse]) -> set[Course]:
+    own = {entry.course for entry in entries if entry.edition_id == edition.pk}
     later = [entry for entry in entries if entry.edition.number > edition.number]
-    return {entry.course_id for entry in later if entry.course.is_published} - own
+    return {entry.course for entry in later if entry.course.is_published} - own

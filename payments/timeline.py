@@ -22,12 +22,13 @@ class Moment:
 
 
 def timeline(order: Order) -> list[Moment]:
-    """Everything that happened to it, oldest first. Two queries."""
+    """Everything that happened to it, oldest first. Three queries at the most."""
     return sorted([*_of_the_order(order), *_of_the_ledger(order), *_noted(order)], key=lambda moment: moment.at)
 
 
 def _of_the_order(order: Order) -> Iterator[Moment]:
-    yield Moment(order.created_at, f"Ordered for {rupees(order.amount_paise)}.", order.user)
+    coupon = f" with the coupon {order.coupon}" if order.coupon else ""
+    yield Moment(order.created_at, f"Ordered for {rupees(order.amount_paise)}{coupon}.", order.user)
     if order.returned_at:
         yield Moment(order.returned_at, "The browser came back from Razorpay with a genuine signature.")
     if order.receipt_sent_at:

@@ -1,7 +1,7 @@
 """Growing bundles: what buyers get when there is more of it."""
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError
 
 from courses.access import explain_access
 from courses.models import Grant
@@ -40,6 +40,20 @@ def test_buyers_get_what_is_added_once(buy_bundle, alice, bob, growing, extra):
     assert may_watch(alice, extra)
     assert not may_watch(bob, extra)
     assert Grant.objects.get(source_kind=ADDED).source_id == order.pk
+    assert "“Anchors” opened" in order.events.get(key=f"added:{extra.pk}").text
+
+
+def test_it_goes_on_where_another_process_stores_the_same(buy_bundle, alice, growing, extra, monkeypatch):
+    buy_bundle(alice, growing)
+    add(growing, extra)
+    Grant.objects.filter(source_kind=ADDED).delete()
+    monkeypatch.setattr(additions, "_store", lose)
+    assert additions.give_to_buyers(growing) == 1
+    assert may_watch(alice, extra)
+
+
+def lose(missing):
+    raise IntegrityError("somebody else was faster")
 
 
 def test_a_fixed_set_gives_nothing_more(buy_bundle, alice, bundle, extra):
