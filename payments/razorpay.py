@@ -7,6 +7,8 @@ Razorpay's documentation calls these pages "Orders API", "Payments API", "Hosted
 import hashlib
 import hmac
 import itertools
+import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +24,8 @@ from payments.models import Order
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 PAGE_SIZE = 100  # the most that Razorpay gives at once
+IDEMPOTENCY_HEADER = "X-Refund-Idempotency"
+PAUSES_SECONDS = (0.1, 0.2)
 
 
 class GatewayError(Exception):
@@ -137,23 +141,47 @@ def _is_signed(secret: str, message: bytes, signature: str) -> bool:
     return hmac.compare_digest(hmac.new(secret.encode(), message, hashlib.sha256).hexdigest(), signature)
 
 
+class _Stumbled(GatewayUnavailable):
+    """It failed at once, and the next try may be better."""
+
+
 class _Session(requests.Session):
-    """Time-outs on every call, and our exceptions where the SDK would print or stumble over a page of HTML."""
+    """Time-outs on every call, and our exceptions where the SDK would print or stumble over a page of HTML.
+
+    What is safe to repeat is tried again, a few times, if it fails at once; all tries share the time of one.
+    """
 
     def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs |= {"timeout": settings.RAZORPAY_TIMEOUT_SECONDS, "allow_redirects": False}
+        ends_at = time.monotonic() + settings.RAZORPAY_TIMEOUT_SECONDS
+        is_safe = method == "GET" or IDEMPOTENCY_HEADER in (kwargs.get("headers") or {})
+        for pause in (*PAUSES_SECONDS, math.inf) if is_safe else (math.inf,):
+            kwargs |= {"timeout": ends_at - time.monotonic(), "allow_redirects": False}
+            try:
+                return self._request_once(method, url, *args, **kwargs)
+            except _Stumbled:
+                if time.monotonic() + pause >= ends_at:
+                    raise
+            time.sleep(pause)
+        raise AssertionError("unreachable")
+
+    def _request_once(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         try:
             response = super().request(method, url, *args, **kwargs)
+        except requests.RequestException as error:
+            raise _Stumbled(f"{method} {url!r}: {type(error).__name__}") from error
+        if response.status_code >= 500:
+            raise _Stumbled(f"{method} {url!r}: HTTP {response.status_code}")
+        try:
             body = response.json()
-        except requests.RequestException as error:  # includes a body that is not JSON
+        except requests.RequestException as error:
             raise GatewayUnavailable(f"{method} {url!r}: {type(error).__name__}") from error
-        if response.status_code in (409, 429) or response.status_code >= 500 or not isinstance(body, dict):
+        if response.status_code in (409, 429) or not isinstance(body, dict):
             raise GatewayUnavailable(f"{method} {url!r}: HTTP {response.status_code}")
         return response
 
 
 def _ask(question: Callable[[razorpay.Client], Any]) -> dict[str, Any]:
-    """The answer as a dict, or one of our two exceptions. Nothing is retried here: our inputs all come again."""
+    """The answer as a dict, or one of our two exceptions. What changes something is tried once."""
     with _Session() as session:
         # A proxy from the environment is for the outside world, not for the sandbox on this machine.
         session.trust_env = urlsplit(settings.RAZORPAY_BASE_URL).hostname not in LOOPBACK

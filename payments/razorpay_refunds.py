@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from payments.models import Refund
-from payments.razorpay import GatewayUnavailable, _ask, _created_at, _items, _listed, _text
+from payments.razorpay import IDEMPOTENCY_HEADER, GatewayUnavailable, _ask, _created_at, _items, _listed, _text
 
 MINIMUM_PAISE = 100  # “The amount must be at least INR 1.00”
 
@@ -51,7 +51,7 @@ def create_refund(refund: Refund) -> GatewayRefund:
         "receipt": str(refund.pk),
         "notes": {"order_number": refund.order.number, "refund_id": str(refund.pk)},
     }
-    headers = {"X-Refund-Idempotency": str(refund.pk)}
+    headers = {IDEMPOTENCY_HEADER: str(refund.pk)}
     payment_id = quote(refund.gateway_payment_id, safe="")
     return _refund(_ask(lambda client: client.payment.refund(payment_id, data, headers=headers)))
 

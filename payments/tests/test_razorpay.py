@@ -9,7 +9,8 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from payments.models import Order, Payment
+from payments import razorpay, razorpay_refunds
+from payments.models import Order, OrderLine, Payment, Refund
 
 PAYMENT = {
     "id": "pay_1",
@@ -33,11 +34,11 @@ def odd_gateway(settings):
     """A gateway that gives every question the same answer: set `.status` and `.body`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        status, body, asked = 200, one(), []
+        status, body, asked, stumbles = 200, one(), [], []
 
         def do_GET(self) -> None:
             Handler.asked.append(self.path)
-            self.send_response(Handler.status)
+            self.send_response(Handler.stumbles.pop() if Handler.stumbles else Handler.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(Handler.body)))
             self.send_header("Location", f"{settings.RAZORPAY_BASE_URL}/elsewhere")
@@ -48,7 +49,7 @@ def odd_gateway(settings):
             """A new order is never refused."""
             Handler.asked.append(self.path)
             body = b'{"id": "order_2", "entity": "order"}'
-            self.send_response(200)
+            self.send_response(Handler.stumbles.pop() if Handler.stumbles else 200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -66,7 +67,10 @@ def odd_gateway(settings):
 
 @pytest.fixture
 def order(alice, course):
-    return Order.objects.create(user=alice, product_key="x", amount_paise=49900, gateway_order_id="order_1")
+    terms = {"amount_paise": 49900, "sum_lines": [{"label": course.title, "amount_paise": 49900}]}
+    order = Order.objects.create(user=alice, product_key=f"course:{course.pk}", gateway_order_id="order_1", **terms)
+    OrderLine.for_course(course).of_order(order, 0).save()
+    return order
 
 
 def check(client: Client, order: Order) -> str:
@@ -114,7 +118,8 @@ def test_an_answer_that_makes_no_sense_changes_nothing(odd_gateway, client_of, a
         odd_gateway.status, odd_gateway.body = status, body
         odd_gateway.asked.clear()
         assert "Razorpay does not answer at the moment" in check(client, order), (status, body)
-        assert len(odd_gateway.asked) == 1, "redirects are not followed with our keys in the hand"
+        tries = 3 if status == 500 else 1
+        assert len(odd_gateway.asked) == tries, "redirects are not followed with our keys in the hand"
     order.refresh_from_db()
     assert order.status == "created"
     assert not Payment.objects.exists()
@@ -122,10 +127,37 @@ def test_an_answer_that_makes_no_sense_changes_nothing(odd_gateway, client_of, a
     assert printed == [], "the SDK prints on its own"
 
 
+def test_a_question_is_asked_again_if_the_gateway_stumbles(odd_gateway, client_of, alice, order):
+    odd_gateway.stumbles += [502, 503]
+    assert "You’re in" in check(client_of(alice), order)
+    assert len(odd_gateway.asked) == 3
+
+
+def test_all_tries_share_the_time_of_one(odd_gateway, settings, client_of, alice, order):
+    settings.RAZORPAY_TIMEOUT_SECONDS = 0.2
+    odd_gateway.stumbles += [502, 502]
+    assert "Razorpay does not answer at the moment" in check(client_of(alice), order)
+    assert len(odd_gateway.asked) == 2
+
+
+def test_what_is_not_idempotent_there_is_asked_for_once(odd_gateway, order):
+    """It may have been done, whatever the answer was."""
+    odd_gateway.stumbles += [502]
+    with pytest.raises(razorpay.GatewayUnavailable):
+        razorpay.create_order(order)
+    assert odd_gateway.asked == ["/v1/orders"]
+
+
+def test_a_refund_is_asked_for_again_under_its_key(odd_gateway, order):
+    odd_gateway.stumbles += [502]
+    refund = Refund(order=order, amount_paise=49900, gateway_payment_id="pay_1")
+    with pytest.raises(razorpay.GatewayUnavailable, match="usable"):  # this gateway makes orders only
+        razorpay_refunds.create_refund(refund)
+    assert len(odd_gateway.asked) == 2
+
+
 def test_only_an_order_that_is_unknown_there_is_replaced(odd_gateway, client_of, alice, order, course):
     """Whoever still has the old payment page open would otherwise pay for an order that nobody looks at."""
-    Order.objects.filter(pk=order.pk).update(product_key=f"course:{course.pk}")
-    order.lines.create(course=course, title=course.title, amount_paise=49900)
     url, form = reverse("payments:checkout", args=[course.slug]), {"amount_paise": 49900}
     odd_gateway.status = 400
     odd_gateway.body = b'{"error": {"code": "BAD_REQUEST_ERROR", "description": "Not now"}}'
