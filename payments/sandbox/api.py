@@ -152,6 +152,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", r"/v1/customers", _create_customer),
     ("GET", r"/v1/customers/([^/]+)", _fetch("customer")),
     ("POST", r"/v1/subscriptions", _create_subscription),
+    ("GET", r"/v1/subscriptions", list_of("subscription")),
     ("GET", r"/v1/subscriptions/([^/]+)", _fetch_subscription),
     ("POST", r"/v1/subscriptions/([^/]+)/cancel", _cancel_subscription),
     ("POST", r"/v1/subscriptions/([^/]+)/pause", _pause_subscription),
