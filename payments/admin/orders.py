@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from import_export import fields, resources
 
 from coursebundler.exports import ExportMixin
+from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
 from courses.admin import NEWEST_FIRST
 from payments.admin.base import LookOnlyMixin, RupeesMixin
@@ -118,7 +119,10 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
         "user",
         "status",
         "product_key",
+        "bundle_edition",
         "amount",
+        "how_it_came_about",
+        "coupon",
         "currency",
         "gateway_order_id",
         "created_at",
@@ -126,10 +130,14 @@ class OrderAdmin(LookOnlyMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
         "paid_at",
         "receipt_sent_at",
     ]
-    readonly_fields = ["number", "id", "amount", "created_at"]
+    readonly_fields = ["number", "id", "amount", "how_it_came_about", "created_at"]
     inlines = [OrderLineInline, PaymentInline, RefundInline, DisputeInline]
     actions = ["check_selected"]
     change_form_template = "payments/admin/order_change_form.html"
+
+    @admin.display(description="how it came about")
+    def how_it_came_about(self, order: Order) -> str:
+        return "; ".join(f"{line['label']} {rupees(line['amount_paise'])}" for line in order.sum_lines) or "-"
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Order], bool]:
         """Also by the exact id of the order or of a payment; as own lookups, since DocumentDB cannot join."""

@@ -174,6 +174,14 @@ def test_staff_without_the_permission_cannot(client_of, make_user, bundle, two_c
     assert contents(bundle) == ["Knots", "Sails"]
 
 
+def test_an_order_says_how_its_price_came_about(staff, sold, buy_bundle, alice, bundle, two_courses):
+    sold(alice, {two_courses[0]: 45000})
+    order = buy_bundle(alice, bundle)
+    text = staff.get(reverse("admin:payments_order_change", args=[order.pk])).text
+    assert "Boats ₹600; You paid for Knots −₹450" in text
+    assert "Boats, edition 1" in text
+
+
 def test_editions_and_uses_are_read_only(staff, bundle):
     assert (
         staff.post(reverse("admin:payments_bundleedition_change", args=[bundle.current_edition_id])).status_code == 403
