@@ -77,7 +77,7 @@ class User(UUIDModel, AbstractBaseUser, PermissionsMixin):
         self.save()
         self.groups.clear()
         self.user_permissions.clear()
-        self.emailaddress_set.all().delete()
+        self.emailaddress_set.all().delete()  # type: ignore[attr-defined]  # allauth's
 
     def get_full_name(self) -> str:
         return self.name

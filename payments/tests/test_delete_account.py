@@ -94,14 +94,14 @@ def test_a_charge_that_was_under_way_is_booked_all_the_same(
     sandbox.switch(pending_seconds=0)
     sandbox.agree(waiting, "later")
     assert leave(alice).status_code == 302
-    waiting.refresh_from_db()
+    before = len(mail.outbox)
     for _ in range(100):
         with django_capture_on_commit_callbacks(execute=True):
-            sync(waiting)
+            sync(Subscription.objects.get())
         if Order.objects.exists():
             break
     assert Order.objects.get().status == "paid"
-    assert not [letter for letter in mail.outbox if "deleted.invalid" in letter.to[0]]
+    assert len(mail.outbox) == before  # whom should it go to?
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from payments.razorpay import GatewayError
 from payments.subscribing import NotNow
 from payments.subscriptions import grace_ends_at, sync
 from payments.views.returns import SeeOther
+from users.models import User
 from users.requests import UserRequest
 
 logger = logging.getLogger(__name__)
@@ -53,12 +54,12 @@ class CancelForm(forms.Form):
 @require_safe
 def subscribe(request: HttpRequest) -> HttpResponse:
     """The plans, what a year saves, and whether the visitor can have one."""
-    reason = subscribing.refusal(request.user) if request.user.is_authenticated else ""
+    user = request.user if isinstance(request.user, User) else None
     context = {
         "plans": _with_savings(list(Plan.objects.filter(is_offered=True))),
         "course_count": Course.objects.published().count(),
-        "reason": reason,
-        "live": Subscription.objects.live_of(request.user) if request.user.is_authenticated else None,
+        "reason": subscribing.refusal(user) if user else "",
+        "live": Subscription.objects.live_of(user) if user else None,
     }
     return render(request, "payments/subscribe.html", context)
 
