@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 
-from payments.models import Seat
+from payments.models import Order, Seat
 from users.models import User
 
 MOST_LETTERS = 254  # of an address, as in the table
@@ -36,8 +36,10 @@ class GiftForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
-    def __init__(self, data: Any = None, *, giver: User) -> None:
-        super().__init__(data)
+    def __init__(self, data: Any = None, *, giver: User, unpaid: Order | None = None) -> None:
+        """`unpaid` is an order for the same that waits for its payment: its words are there again."""
+        shown = {"recipient_email": unpaid.recipient_email, "gift_message": unpaid.gift_message} if unpaid else None
+        super().__init__(data, initial=shown)
         self.giver = giver
 
     def clean_recipient_email(self) -> str:

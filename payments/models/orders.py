@@ -220,14 +220,22 @@ class Order(UUIDModel):
 
     @property
     def checkout_url(self) -> str:
-        """Where the same can be bought again; empty if it is not for sale. Courses and bundles for oneself only."""
-        if self.seat_count or self.subscription_id:
+        """Where the same can be bought again; empty if it is not for sale."""
+        if self.subscription_id:
             return ""
         if self.bundle_edition:
-            bundle = self.bundle_edition.bundle
-            return reverse("payments:bundle_checkout", args=[bundle.slug]) if bundle.is_published else ""
-        courses = [line.course for line in self.lines.select_related("course") if line.course]
-        return reverse("payments:checkout", args=[courses[0].slug]) if courses and courses[0].is_published else ""
+            return self._checkout_url_of("bundle", self.bundle_edition.bundle)
+        courses = [line.course for line in self.lines.select_related("course")[:1] if line.course]
+        return self._checkout_url_of("course", courses[0]) if courses else ""
+
+    def _checkout_url_of(self, kind: str, product: Any) -> str:
+        if not product.is_published:
+            return ""
+        if self.seat_count:
+            name = "gift_checkout" if self.recipient_email else "seats_checkout"
+            return reverse(f"payments:{name}", args=[f"{kind}s", product.slug])
+        name = "bundle_checkout" if kind == "bundle" else "checkout"
+        return reverse(f"payments:{name}", args=[product.slug])
 
 
 class OrderLine(UUIDModel):

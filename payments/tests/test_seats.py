@@ -173,6 +173,18 @@ def test_a_giver_who_has_it_can_still_give_it(sandbox, client_of, alice, course,
     )
 
 
+def test_an_unpaid_gift_can_be_paid_later(sandbox, client_of, alice, course):
+    page = reverse("payments:gift_checkout", args=["courses", course.slug])
+    client = client_of(alice)
+    for _ in range(2):
+        assert client.post(page, GIFT | {"amount_paise": course.price_paise}).status_code == 200
+    order = Order.objects.get()
+    assert page in client.get(order.get_absolute_url()).content.decode()
+    again = client.get(page).content.decode()
+    assert "bob@example.org" in again
+    assert "Fair winds!" in again
+
+
 # --- Teams ---
 def test_a_team_pays_for_each_seat(team, client_of, alice, course, make_user):
     assert (team.amount_paise, team.seats.count(), team.lines.count()) == (3 * 49900, 3, 3)

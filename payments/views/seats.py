@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from courses.models import Course
 from payments import seats
 from payments.models import Bundle, Order, Seat
+from payments.pricing import product_key
 from payments.seat_forms import GiftForm, InvitationsForm, SeatCountForm, SeatEmailForm
 from payments.views.checkout import sell
 from users.requests import UserRequest
@@ -27,21 +28,23 @@ RESEND_SECONDS = 60
 @require_http_methods(["GET", "HEAD", "POST"])
 def gift_checkout(request: UserRequest, kind: str, slug: str) -> HttpResponse:
     """As the checkout, for one other person."""
-    form = GiftForm(request.POST if request.method == "POST" else None, giver=request.user)
-    return _sell_to_others(request, kind, slug, 1, form)
+    product = _product(kind, slug)
+    key = product_key(product, seat_count=1)
+    unpaid = Order.objects.unpaid().filter(user=request.user, product_key=key).exclude(recipient_email="").first()
+    form = GiftForm(request.POST if request.method == "POST" else None, giver=request.user, unpaid=unpaid)
+    return _sell_to_others(request, product, 1, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def seats_checkout(request: UserRequest, kind: str, slug: str) -> HttpResponse:
     """As the checkout, for a number of people; another number than the one shown is a new price (409)."""
     form = SeatCountForm(request.POST if request.method == "POST" else None)
-    return _sell_to_others(request, kind, slug, form.count, form)
+    return _sell_to_others(request, _product(kind, slug), form.count, form)
 
 
 def _sell_to_others(
-    request: UserRequest, kind: str, slug: str, seat_count: int, form: GiftForm | SeatCountForm
+    request: UserRequest, product: Course | Bundle, seat_count: int, form: GiftForm | SeatCountForm
 ) -> HttpResponse:
-    product = _product(kind, slug)
     if isinstance(product, Course) and product.is_free:
         messages.info(request, "This course is free for everyone.")
         return redirect(product)
