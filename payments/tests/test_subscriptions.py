@@ -240,6 +240,13 @@ def test_a_mail_that_somebody_is_sending_is_not_sent_twice(sandbox, running):
     assert len(letters()) == 1
 
 
+def test_nobody_who_has_left_is_written_to(running, alice):
+    alice.anonymise()
+    Subscription.objects.update(status="halted")
+    subscriptions.tell(Subscription.objects.get())
+    assert not letters()
+
+
 # --- The order of things ---
 def test_an_answer_that_is_older_changes_nothing(running):
     later = timezone.now().replace(microsecond=0) + timedelta(minutes=1)
