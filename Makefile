@@ -5,7 +5,7 @@ VENV ?= .venv
 export VENV
 IN_VENV = $(VENV)/bin/python
 
-.PHONY: help run test test-documentdb queries lint format bench base dev
+.PHONY: help run test test-documentdb queries lint format chaos bench base dev
 
 help:
 	@echo "make run     start the site and the payment sandbox (PORT, DATABASE_URL and DATA_DIR are honoured)"
@@ -14,6 +14,7 @@ help:
 	@echo "make queries  docs/database-queries.md again, from what the last run on DocumentDB saw"
 	@echo "make lint    style, types, templates, migrations, deployment checks"
 	@echo "make format  put code and templates into shape"
+	@echo "make chaos   purchases while everything breaks; then the books must balance (SEED=, ENGINE=sqlite, PURCHASES=)"
 	@echo "make bench   requests per second beside a bare Django view"
 	@echo "make dev     only make the development environment in $(VENV)"
 
@@ -36,6 +37,10 @@ format: dev
 	@$(IN_VENV) -m ruff check --fix --quiet . || true
 	@$(IN_VENV) -m ruff format .
 	@$(VENV)/bin/djade --target-version 5.2 $$(git ls-files 'templates/*.html') || true
+
+chaos: dev
+	@$(IN_VENV) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE)) \
+		$(if $(PURCHASES),--purchases $(PURCHASES)) $(if $(STUDENTS),--students $(STUDENTS))
 
 bench: dev
 	@$(IN_VENV) -m bench

@@ -173,7 +173,9 @@ class Books:
         """Each refund at the gateway is in the ledger once, is one of ours, and has its credit note."""
         there = {refund["id"]: refund for refund in listed("refunds") if refund["status"] == "processed"}
         booked = self.ledger["refunded"]
-        self.require_same("refunds in the ledger", Counter(row.gateway_reference for row in booked), Counter(list(there)))
+        self.require_same(
+            "refunds in the ledger", Counter(row.gateway_reference for row in booked), Counter(list(there))
+        )
         ours = {refund.gateway_refund_id: refund for refund in self.refunds if refund.status == "processed"}
         self.require_same("processed refunds", Counter(list(ours)), Counter(list(there)))
         notes = {document.refund_id: document for document in self.documents if document.refund_id}

@@ -1,4 +1,4 @@
-"""The site in several processes, the gateway and the database, each of them real, and everything that can befall them."""
+"""The site in several processes, the gateway and the database, each of them real, and what can befall them."""
 
 import contextlib
 import json
@@ -116,6 +116,10 @@ class World:
 
     # --- What befalls them ---
     def workers(self) -> list[int]:
+        """Linux tells of a process's children by itself; elsewhere pgrep is part of the system."""
+        children = Path(f"/proc/{self.site.pid}/task/{self.site.pid}/children")
+        if children.exists():
+            return [int(pid) for pid in children.read_text().split()]
         found = subprocess.run(["pgrep", "-P", str(self.site.pid)], capture_output=True, text=True, check=False)
         return [int(pid) for pid in found.stdout.split()]
 
@@ -155,7 +159,7 @@ class Faults:
     def __init__(self, world: World) -> None:
         self.world, self.stop = world, threading.Event()
         kinds: list[tuple[Callable[[random.Random], None], float, float]] = [
-            (world.kill_a_worker, 0.5, 4),
+            (world.kill_a_worker, 1, 6),
             (world.break_the_gateway, 0.5, 3),
             (world.drop_connections, 3, 9),
         ]
