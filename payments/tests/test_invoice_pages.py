@@ -1,6 +1,8 @@
 """A buyer's invoices: theirs alone, as pages and as PDFs."""
 
+import gc
 import re
+import warnings
 
 import pytest
 from django.urls import reverse
@@ -102,6 +104,15 @@ def test_an_unknown_number_is_a_404(client_of, alice, order, number):
 def test_the_same_document_is_the_same_pdf(order):
     invoice = issue_invoice(order)
     assert as_pdf(invoice) == as_pdf(TaxDocument.objects.get())
+
+
+def test_no_font_stays_open(order):
+    invoice = issue_invoice(order)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        as_pdf(invoice)
+        gc.collect()
+    assert not [str(warning.message) for warning in said if warning.category is ResourceWarning]
 
 
 def test_the_pdf_goes_on_over_pages(paid_order, alice, course):
