@@ -27,7 +27,7 @@ from payments.subscriptions import sync
 from users.models import User
 
 # The same made-up cases in each run, and few of them: the suite is run often.
-hypothesis.settings.register_profile("rules", derandomize=True, deadline=None, max_examples=60, database=None)
+hypothesis.settings.register_profile("rules", derandomize=True, deadline=None, max_examples=40, database=None)
 hypothesis.settings.load_profile("rules")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
