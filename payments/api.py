@@ -1,5 +1,6 @@
-"""Bundles and prices in JSON. Amounts are integer paise; a price is a sum of lines, as the pages show it."""
+"""Bundles, prices and what one holds, in JSON. Amounts are integer paise; a price is a sum of lines, as pages show it."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +10,13 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Schema
 
 from coursebundler.api import ApiError
-from courses.models import Course
+from courses.access import Access
+from courses.models import Course, Grant
 from courses.views.catalogue import page_of
 from payments import pricing
 from payments.models import Bundle, Coupon, CouponError
 from payments.pricing import BundleOffer, Shelf
+from payments.views.access import access_page
 
 router = Router(tags=["prices"])
 
@@ -57,6 +60,55 @@ class PriceOut(Schema):
     currency: str = "INR"
     sum: list[SumLineOut]
     courses: list[str]
+
+
+class HeldCourseOut(Schema):
+    id: UUID
+    slug: str
+    title: str
+
+
+class HeldOut(Schema):
+    course: HeldCourseOut | None
+    is_open: bool
+    reason: str
+    explanation: str
+    source_kind: str
+    order_id: UUID | None
+    starts_at: datetime
+    ends_at: datetime | None
+    revoked_at: datetime | None
+    next_step_label: str
+    next_step_url: str
+
+
+class AccessOut(Schema):
+    success: bool = True
+    page: int
+    pages: int
+    total: int
+    access: list[HeldOut]
+
+
+@router.get("/access", response=AccessOut, summary="What you may watch, and why")
+def my_access(request: HttpRequest, page: str = "1") -> Any:
+    """Every grant you ever had, 24 a page, newest first; without a `course` it is for the whole catalogue. `reason` is
+    grant, revoked, not_started or ended."""
+    found = access_page(request.user, page)  # type: ignore[arg-type]
+    return {
+        "page": found.number,
+        "pages": found.paginator.num_pages,
+        "total": found.paginator.count,
+        "access": [_held_out(**row) for row in found],
+    }
+
+
+def _held_out(grant: Grant, access: Access, order_id: UUID | None, **_: Any) -> dict[str, Any]:
+    columns = ("course", "source_kind", "starts_at", "ends_at", "revoked_at")
+    words = {name: getattr(access, name) for name in ("reason", "explanation", "next_step_label", "next_step_url")}
+    return (
+        {name: getattr(grant, name) for name in columns} | words | {"is_open": access.is_allowed, "order_id": order_id}
+    )
 
 
 @router.get("/bundles", auth=None, response=BundlesOut, summary="Bundles on offer")

@@ -95,3 +95,18 @@ def test_the_number_of_queries_is_fixed(client_of, alice, make_course, django_as
     client = client_of(alice)
     with django_assert_max_num_queries(7):  # with session and user
         client.get(URL)
+
+
+def test_the_api_says_the_same(client_of, sandbox, order, alice, course):
+    sandbox.pay(order)
+    confirm_order(order)
+    answer = client_of(alice).get("/api/v1/access").json()
+    [held] = answer["access"]
+    assert (answer["success"], answer["total"], held["is_open"], held["reason"]) == (True, 1, True, "grant")
+    assert held["explanation"] == f"You have this from order {order.number}."
+    assert (held["course"]["slug"], held["order_id"]) == (course.slug, str(order.pk))
+    assert client_of(alice).get("/api/v1/access?page=2").status_code == 404
+
+
+def test_the_api_needs_a_login(client, db):
+    assert client.get("/api/v1/access").status_code == 401
