@@ -7,7 +7,6 @@ from typing import Any
 
 from fontTools.ttLib import TTFont
 from fpdf import FPDF, FontFace
-from fpdf.fonts import TTFFont
 
 from coursebundler.formatting import exact_rupees
 from payments.models import TaxDocument
@@ -26,7 +25,7 @@ def as_pdf(document: TaxDocument) -> bytes:
     _parties(pdf, document)
     _lines(pdf, document)
     _foot(pdf, document)
-    return pdf.finished()
+    return bytes(pdf.output())
 
 
 class Paper(FPDF):
@@ -41,14 +40,6 @@ class Paper(FPDF):
         self.set_creation_date(document.issued_at)
         self.document_number = document.number
         self.has_replaced = False
-
-    def finished(self) -> bytes:
-        """The file; and the fonts' files are closed, which fpdf2 leaves open."""
-        content = bytes(self.output())
-        for font in self.fonts.values():
-            if isinstance(font, TTFFont):
-                font.ttfont.close()
-        return content
 
     def footer(self) -> None:
         self.set_y(-14)

@@ -1,8 +1,6 @@
 """A buyer's invoices: theirs alone, as pages and as PDFs."""
 
-import gc
 import re
-import warnings
 
 import pytest
 from django.urls import reverse
@@ -106,15 +104,6 @@ def test_the_same_document_is_the_same_pdf(order):
     assert as_pdf(invoice) == as_pdf(TaxDocument.objects.get())
 
 
-def test_no_font_stays_open(order):
-    invoice = issue_invoice(order)
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        as_pdf(invoice)
-        gc.collect()
-    assert not [str(warning.message) for warning in said if warning.category is ResourceWarning]
-
-
 def test_the_pdf_goes_on_over_pages(paid_order, alice, course):
     invoice = issue_invoice(paid_order(alice, course))
     invoice.lines = [{**invoice.lines[0], "title": f"Knots {number}"} for number in range(100)]
@@ -132,4 +121,4 @@ def test_the_pdf_says_that_letters_were_replaced(order):
     paper = Paper(issue_invoice(order))
     assert (paper.shown("Łódź ₹5 why?"), paper.has_replaced) == ("Łódź ₹5 why?", False)
     assert (paper.shown("①अ"), paper.has_replaced) == ("1?", True)
-    paper.finished()
+    paper.output()  # which closes the fonts
