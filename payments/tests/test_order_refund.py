@@ -96,7 +96,7 @@ def test_the_order_page_asks_how_it_stands(student, sandbox, url, order, lines):
     form = {"line": [str(line.pk) for line in lines], "amount_paise": "50000"}
     assert 'data-refund="sent"' in student.post(url, form, follow=True).text
     sandbox.switch()
-    cache.clear()  # it asks every ten seconds only
+    cache.clear()  # it asks once a minute only
     assert 'data-refund="processed"' in student.get(order.get_absolute_url()).text
 
 

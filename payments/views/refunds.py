@@ -88,9 +88,9 @@ def _send_and_tell(request: UserRequest, refund: Refund) -> None:
 
 
 def ask_about_refunds(order: Order) -> None:
-    """So that a lost webhook about a refund delays the page by seconds only."""
+    """So that a lost webhook about a refund delays the page by a minute only."""
     is_open = order.refunds.filter(status=Refund.Status.SENT).exists()
-    if not is_open or not cache.add(f"refunds-asked:{order.pk}", 1, 10):
+    if not is_open or not cache.add(f"refunds-asked:{order.pk}", 1, 60):
         return
     try:
         refunds.confirm_refunds(order)
