@@ -105,12 +105,12 @@ def test_a_plan_keeps_its_gateway_plan_unless_its_price_changes(staff, running, 
     assert Plan.objects.get().gateway_plan_id is None
 
 
-@pytest.mark.parametrize("price", ["0", "-1", "", "799.5", "9" * 25, "a\0b"])
-def test_a_plan_needs_a_price(staff, plan, price):
-    form = {"name": "Another", "slug": "another", "period": "monthly", "price_paise": price}
-    response = staff.post(f"{PLANS}add/", form)
-    assert response.status_code == 200
-    assert response.context["adminform"].form.errors
+def test_a_plan_needs_a_price(staff, plan):
+    form = {"name": "Another", "slug": "another", "period": "monthly"}
+    for price in ("0", "-1", "", "799.5", "9" * 25, "a\0b"):
+        response = staff.post(f"{PLANS}add/", form | {"price_paise": price})
+        assert response.status_code == 200
+        assert response.context["adminform"].form.errors
     assert Plan.objects.count() == 1
 
 

@@ -104,14 +104,12 @@ def test_a_charge_that_was_under_way_is_booked_all_the_same(
     assert len(mail.outbox) == before  # whom should it go to?
 
 
-@pytest.mark.parametrize(
-    ("field", "wrong"),
-    [("password", "wrong"), ("password", ""), ("password", "a\0b"), ("address", ""), ("address", "bob@example.org")],
-)
-def test_it_requires_the_password_and_the_address(alice, leave, field, wrong):
-    response = leave(alice, **{field: wrong})
-    assert response.status_code == 400
-    assert response.context["form"].errors.keys() == {field}
+def test_it_requires_the_password_and_the_address(alice, leave):
+    wrong = [("password", "wrong"), ("password", ""), ("password", "a\0b"), ("address", ""), ("address", "bob@x.org")]
+    for field, value in wrong:
+        response = leave(alice, **{field: value})
+        assert response.status_code == 400
+        assert response.context["form"].errors.keys() == {field}
     alice.refresh_from_db()
     assert alice.is_active
 

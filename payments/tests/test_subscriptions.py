@@ -340,14 +340,14 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_event_only_makes_us_ask(sandbox, waiting, tell, kind):
+def test_each_event_only_makes_us_ask(sandbox, waiting, tell):
     sandbox.agree(waiting)
-    assert tell(f"subscription.{kind}", waiting.gateway_subscription_id).status_code == 200
-    waiting.refresh_from_db()
-    assert waiting.status == "active"
-    assert Grant.objects.count() == 1
-    assert WebhookEvent.objects.get().outcome == "active"
+    for kind in KINDS:
+        Subscription.objects.update(status="created", asked_at=None)
+        assert tell(f"subscription.{kind}", waiting.gateway_subscription_id, kind).status_code == 200
+        waiting.refresh_from_db()
+        assert waiting.status == "active", kind
+        assert WebhookEvent.objects.get(event_id=kind).outcome == "active"
 
 
 def test_events_in_any_order_and_any_number_come_to_the_same(sandbox, waiting, tell):
@@ -364,9 +364,9 @@ def test_an_event_of_a_subscription_that_is_not_ours(sandbox, waiting, tell):
     assert WebhookEvent.objects.get().outcome == "not_ours"
 
 
-@pytest.mark.parametrize("wrong", [None, 1, "", ["sub_1"], {}])
-def test_a_malformed_event_is_refused(sandbox, running, tell, wrong):
-    assert tell("subscription.charged", wrong).status_code == 400
+def test_a_malformed_event_is_refused(db, tell):
+    for wrong in (None, 1, "", ["sub_1"], {}):
+        assert tell("subscription.charged", wrong).status_code == 400
 
 
 def test_an_event_waits_while_the_gateway_is_down(sandbox, waiting, tell):
@@ -401,21 +401,18 @@ def test_the_reconciler_asks_about_what_is_near_its_boundary(sandbox, running):
     assert list(subscriptions.near_boundary()) == []
 
 
-@pytest.mark.parametrize(
-    ("status", "values"),
-    [
-        ("created", {"created_at": timedelta(hours=1)}),
-        ("active", {"period_ends_at": None}),
-        ("pending", {"period_ends_at": timedelta(days=1)}),
-        ("paused", {"period_ends_at": timedelta(days=1)}),
-        ("halted", {"period_ends_at": timedelta(days=1)}),
-        ("cancelled", {"ended_at": timedelta(days=1)}),
-    ],
-)
-def test_the_reconciler_asks_about_each_that_may_have_changed(sandbox, running, status, values):
-    ago = {name: age and timezone.now() - age for name, age in values.items()}
-    Subscription.objects.update(status=status, asked_at=timezone.now() - timedelta(days=1), **ago)
-    assert list(subscriptions.near_boundary()) == [running]
+def test_the_reconciler_asks_about_each_that_may_have_changed(running):
+    hour, day = timezone.now() - timedelta(hours=1), timezone.now() - timedelta(days=1)
+    for status, values in {
+        "created": {"created_at": hour},
+        "active": {"period_ends_at": None},
+        "pending": {"period_ends_at": day},
+        "paused": {"period_ends_at": day},
+        "halted": {"period_ends_at": day},
+        "cancelled": {"ended_at": day},
+    }.items():
+        Subscription.objects.update(status=status, asked_at=day, **values)
+        assert list(subscriptions.near_boundary()) == [running], status
 
 
 def test_the_reconciler_heals_what_no_webhook_told(sandbox, running):
