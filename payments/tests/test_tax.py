@@ -1,8 +1,11 @@
 """GST: numbers, years and the split of an amount, exact to the paisa."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,3 +120,5 @@ def test_it_checks_the_seller(settings, changes, names):
         setattr(settings, name, value)
     assert names in seller_problem()
     assert bool(names) == bool(seller_problem())
+    with pytest.raises(ImproperlyConfigured, match=names) if names else nullcontext():
+        apps.get_app_config("payments").ready()
