@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from payments.sandbox import refunds, subscriptions
-from payments.sandbox.gateway import Gateway, Refused
+from payments.sandbox.gateway import Gateway, Refused, public
 from payments.sandbox.store import Entity
 
 Handler = Callable[..., dict[str, Any]]
@@ -25,12 +25,13 @@ def answer(
     for route_method, pattern, handler in ROUTES:
         match = re.fullmatch(pattern, path)
         if match and method == route_method:
-            return handler(gateway, *match.groups(), query=query, body=body, idempotency_key=idempotency_key)
+            found = handler(gateway, *match.groups(), query=query, body=body, idempotency_key=idempotency_key)
+            return public(found)
     raise Refused("The requested URL was not found on the server.", status=404)
 
 
 def _collection(items: list[Entity]) -> dict[str, Any]:
-    return {"entity": "collection", "count": len(items), "items": items}
+    return {"entity": "collection", "count": len(items), "items": [public(item) for item in items]}
 
 
 def _create_order(gateway: Gateway, *, body: dict[str, Any], **_: Any) -> Entity:

@@ -216,7 +216,7 @@ class Gateway:
             "account_id": "acc_Sandbox0000000",
             "event": name,
             "contains": list(entities),
-            "payload": {kind: {"entity": entity} for kind, entity in entities.items()},
+            "payload": {kind: {"entity": public(entity)} for kind, entity in entities.items()},
             "created_at": int(time.time()),
         }
         event_id, copies = new_id("evt"), self.switch("webhook_copies")
@@ -234,6 +234,11 @@ class Gateway:
         return self.chance.random() * 100 < self.switch(percent_switch)
 
 
+def public(entity: Entity) -> Entity:
+    """Without what only the sandbox knows: names with an underscore."""
+    return {name: value for name, value in entity.items() if not name.startswith("_")}
+
+
 def new_id(kind: str) -> str:
     return f"{kind}_{''.join(secrets.choice(LETTERS) for _ in range(14))}".replace("payment_", "pay_")
 
@@ -247,7 +252,7 @@ def new_payment(order: Entity, method: str, person: dict[str, str]) -> Entity:
         "currency": order["currency"],
         "status": "created",
         "order_id": order["id"],
-        "invoice_id": order.get("invoice_id"),
+        "invoice_id": order.get("_invoice_id"),
         "international": False,
         "method": method,
         "amount_refunded": 0,

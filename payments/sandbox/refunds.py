@@ -15,6 +15,21 @@ from payments.sandbox.store import Entity
 SPEEDS = {"normal", "optimum"}
 REFUND_FIELDS = {"amount", "speed", "notes", "receipt"}
 DISPUTE_ENDS = {"under_review", "action_required", "won", "lost", "closed"}
+EVIDENCE = (
+    "summary",
+    "shipping_proof",
+    "billing_proof",
+    "cancellation_proof",
+    "customer_communication",
+    "proof_of_service",
+    "explanation_letter",
+    "refund_confirmation",
+    "access_activity_log",
+    "refund_cancellation_policy",
+    "term_and_conditions",
+    "others",
+    "submitted_at",
+)
 KEY = re.compile(r"[A-Za-z0-9_-]{10,}")
 
 
@@ -143,7 +158,7 @@ def dispute(gateway: Gateway, payment_id: str, amount: int | None = None) -> Ent
             "status": "open",
             "phase": "chargeback",
             "created_at": int(time.time()),
-            "evidence": {"amount": amount or payment["amount"], "summary": None, "submitted_at": None},
+            "evidence": {"amount": amount or payment["amount"], **dict.fromkeys(EVIDENCE)},
         }
         gateway.store.save(made)
         gateway.announce("payment.dispute.created", {"payment": payment, "dispute": made})

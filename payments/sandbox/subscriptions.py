@@ -12,13 +12,14 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from payments.sandbox.gateway import Gateway, Refused, new_id
+from payments.sandbox.gateway import Gateway, Refused, new_id, public
 from payments.sandbox.store import Entity
 
 DAY = 24 * 3600
 ENDED = ("cancelled", "completed", "expired")
 TRIES = 4  # the charge itself and one on each of three days after it
 PERIODS = {"daily": 0, "weekly": 0, "monthly": 1, "yearly": 12}
+NO_TAX = {"tax_inclusive": False, "hsn_code": None, "sac_code": None, "tax_rate": None}
 SUBSCRIPTION_FIELDS = {"plan_id", "total_count", "quantity", "customer_notify", "notes", "start_at", "expire_by"}
 
 
@@ -59,12 +60,16 @@ def create_plan(gateway: Gateway, fields: dict[str, Any]) -> Entity:
         "entity": "plan",
         "interval": fields["interval"],
         "period": fields["period"],
-        "item": kept | money | {"created_at": at, "updated_at": at},
+        "item": kept | money | NO_TAX | {"unit": None, "tax_id": None, "tax_group_id": None, **_twice(at)},
         "notes": fields.get("notes") or [],
         "created_at": at,
     }
     gateway.store.save(plan)
     return plan
+
+
+def _twice(at: int) -> dict[str, int]:
+    return {"created_at": at, "updated_at": at}
 
 
 def create_customer(gateway: Gateway, fields: dict[str, Any]) -> Entity:
@@ -119,26 +124,27 @@ def create(gateway: Gateway, fields: dict[str, Any]) -> Entity:
         "has_scheduled_changes": False,
         "change_scheduled_at": None,
         "source": "api",
+        "offer_id": None,
         "remaining_count": total,
         "_renewals": "pay",
         "_is_cancellable": True,
         "_ends_with_cycle": False,
     }
     gateway.store.save(subscription)
-    return _public(subscription)
+    return public(subscription)
 
 
 def fetch(gateway: Gateway, subscription_id: str) -> Entity:
-    return _public(gateway.found("subscription", subscription_id))
+    return public(gateway.found("subscription", subscription_id))
 
 
 def invoices_of(gateway: Gateway, subscription_id: str) -> list[Entity]:
     """Newest first (“Subscriptions API: Fetch All Invoices of a Subscription”)."""
-    return [_public(invoice) for invoice in gateway.store.having("invoice", "subscription_id", subscription_id)]
+    return [public(invoice) for invoice in gateway.store.having("invoice", "subscription_id", subscription_id)]
 
 
 def fetch_invoice(gateway: Gateway, invoice_id: str) -> Entity:
-    return _public(gateway.found("invoice", invoice_id))
+    return public(gateway.found("invoice", invoice_id))
 
 
 def cancel(gateway: Gateway, subscription_id: str, fields: dict[str, Any]) -> Entity:
@@ -154,7 +160,7 @@ def cancel(gateway: Gateway, subscription_id: str, fields: dict[str, Any]) -> En
             gateway.store.save(subscription)
         else:
             _end(gateway, subscription, "cancelled", now(gateway))
-        return _public(subscription)
+        return public(subscription)
 
 
 def pause(gateway: Gateway, subscription_id: str) -> Entity:
@@ -187,7 +193,7 @@ def set_renewals(gateway: Gateway, subscription_id: str, how: str, *, is_cancell
     subscription = gateway.found("subscription", subscription_id)
     subscription |= {"_renewals": how, "_is_cancellable": is_cancellable}
     gateway.store.save(subscription)
-    return _public(subscription)
+    return public(subscription)
 
 
 # --- Charges ---
@@ -287,27 +293,42 @@ def _issue(gateway: Gateway, subscription: Entity, starts_at: int) -> Entity:
     order = gateway.create_order({"amount": amount, "currency": "INR", "notes": {}})
     customer = subscription["customer_id"] or new_id("cust")
     invoice_id = new_id("inv")
-    gateway.store.save(order | {"invoice_id": invoice_id})
+    gateway.store.save(order | {"_invoice_id": invoice_id})
     invoice = {
         "id": invoice_id,
         "entity": "invoice",
         "receipt": None,
+        "invoice_number": None,
         "customer_id": customer,
+        "customer_details": _customer_details(customer),
         "order_id": order["id"],
         "subscription_id": subscription["id"],
-        "line_items": [{"name": plan["item"]["name"], "amount": amount, "currency": "INR", "type": "plan"}],
+        "line_items": [_line_item(plan["item"], subscription["quantity"])],
         "payment_id": None,
         "status": "issued",
+        "expire_by": None,
         "issued_at": starts_at,
         "paid_at": None,
         "cancelled_at": None,
         "expired_at": None,
+        "sms_status": None,
+        "email_status": None,
+        "date": starts_at,
+        "terms": None,
         "partial_payment": False,
+        "gross_amount": amount,
+        "tax_amount": 0,
+        "taxable_amount": amount,
         "amount": amount,
         "amount_paid": 0,
         "amount_due": amount,
         "currency": "INR",
+        "currency_symbol": "₹",
+        "description": None,
         "notes": [],
+        "comment": None,
+        "short_url": f"https://rzp.io/i/{invoice_id[-7:]}",
+        "view_less": True,
         "billing_start": starts_at,
         "billing_end": end_of_period(plan, starts_at),
         "type": "invoice",
@@ -315,6 +336,21 @@ def _issue(gateway: Gateway, subscription: Entity, starts_at: int) -> Entity:
     }
     gateway.store.save(invoice)
     return invoice
+
+
+def _customer_details(customer_id: str) -> Entity:
+    """The payment page asks for nothing but an address, so nothing but the id is known."""
+    names = ("name", "email", "contact", "gstin", "billing_address", "shipping_address")
+    again = ("customer_name", "customer_email", "customer_contact")
+    return {"id": customer_id, **dict.fromkeys((*names, *again))}
+
+
+def _line_item(item: Entity, quantity: int) -> Entity:
+    amount = item["amount"] * quantity
+    sums = {"gross_amount": amount, "tax_amount": 0, "taxable_amount": amount, "net_amount": amount}
+    unknown = dict.fromkeys(("item_id", "ref_id", "ref_type", "description", "unit"))
+    kept = {"name": item["name"], "amount": amount, "unit_amount": item["amount"], "currency": "INR", "type": "plan"}
+    return {"id": new_id("li"), **kept, **sums, **unknown, **NO_TAX, "quantity": quantity, "taxes": []}
 
 
 def end_of_period(plan: Entity, starts_at: int) -> int:
@@ -341,13 +377,9 @@ def _end(gateway: Gateway, subscription: Entity, status: str, at: int) -> None:
 def _announced(gateway: Gateway, subscription: Entity, event: str, payment: Entity | None = None) -> Entity:
     """Store it and send the event."""
     gateway.store.save(subscription)
-    shown = _public(subscription)
+    shown = public(subscription)
     gateway.announce(event, {"subscription": shown} | ({"payment": payment} if payment else {}))
     return shown
-
-
-def _public(entity: Entity) -> Entity:
-    return {name: value for name, value in entity.items() if not name.startswith("_")}
 
 
 def return_fields(gateway: Gateway, subscription_id: str, payment: Entity) -> dict[str, str]:
