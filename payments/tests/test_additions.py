@@ -150,6 +150,13 @@ def test_a_course_that_the_buyer_had_before_is_no_addition(sold, buy_bundle, ali
     assert not may_watch(alice, two_courses[0])
 
 
+def test_what_an_earlier_edition_had_is_no_addition(buy_bundle, alice, growing, extra, two_courses):
+    growing.publish_edition(two_courses[:1], additions_included=True)
+    buy_bundle(alice, growing)
+    assert add(growing, extra) == 1
+    assert not may_watch(alice, two_courses[1])
+
+
 def test_a_draft_is_given_once_it_is_published(buy_bundle, alice, growing, extra):
     buy_bundle(alice, growing)
     extra.status = "draft"
