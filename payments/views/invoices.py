@@ -17,7 +17,7 @@ def invoice_list(request: UserRequest, order_id: uuid.UUID) -> HttpResponse:
     """The documents of an order. Issues the invoice of a paid one that has none yet; safe to repeat."""
     order = get_object_or_404(Order, pk=order_id, user=request.user)
     documents = order.tax_documents.order_by("issued_at", "pk")
-    if not documents and try_to_issue(order):
+    if order.is_paid and not documents and try_to_issue(order):
         documents = documents.all()
     return render(request, "payments/invoice_list.html", {"order": order, "documents": documents})
 
