@@ -1,4 +1,4 @@
-"""Bundles, prices and what one holds, in JSON. Amounts are integer paise; a price is a sum of lines, as pages show it."""
+"""Bundles, prices and what one holds, in JSON. Amounts are integer paise, and a price is a sum of lines."""
 
 from datetime import datetime
 from typing import Any
