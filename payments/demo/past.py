@@ -46,7 +46,7 @@ class Past:
             return
         line = self._order(user, course, at, Order.Status.PAID)
         self._pay(line.order, at, Payment.Entry.CAPTURED, method)
-        self._grant(user, course, at, Grant.Source.ORDER_LINE, line.pk)
+        self._grant(user, course, at, Grant.Source.ORDER_LINE, line.pk, f"order {line.order.number}")
 
     def try_to_buy(
         self, user: User, course: Course, at: datetime, failures: Sequence[tuple[str, str]] = (), *, is_cancelled: bool
@@ -107,10 +107,11 @@ class Past:
         payment.gateway_payment_id = f"pay_demo{payment.pk.hex[-14:]}"
         self.payments.append(payment)
 
-    def _grant(self, user: User, course: Course, at: datetime, source: str, source_id: UUID) -> None:
-        self.grants.append(
-            Grant(user=user, course=course, source_kind=source, source_id=source_id, starts_at=at, created_at=at)
-        )
+    def _grant(
+        self, user: User, course: Course, at: datetime, source: str, source_id: UUID, source_text: str = ""
+    ) -> None:
+        given = {"source_kind": source, "source_id": source_id, "source_text": source_text}
+        self.grants.append(Grant(user=user, course=course, starts_at=at, created_at=at, **given))
 
     def _watch_one(self, user: User, course: Course, lecture: Lecture, at: datetime, *, is_done: bool) -> None:
         seconds = lecture.duration_seconds if is_done else lecture.duration_seconds * 55 // 100
