@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 
 from coursebundler.db import on_commit, run_in_transaction
 from coursebundler.formatting import rupees
@@ -156,7 +157,7 @@ def sweep(begins_at: datetime, ends_at: datetime) -> Iterable[GatewayDispute]:
             yield told
 
 
-def unsettled() -> "Iterable[Dispute]":
+def unsettled() -> "QuerySet[Dispute]":
     """Those whose end we still wait for; oldest first."""
     return Dispute.objects.filter(status__in=LIVE_DISPUTES).order_by("created_at", "pk")
 

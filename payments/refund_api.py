@@ -72,7 +72,8 @@ def order_refund(request: HttpRequest, order_id: UUID, body: RefundIn) -> Any:
     order = _own(request, order_id)
     form = RefundForm(calculate(order), body.dict() | {"line": body.lines})
     if not form.is_valid():
-        errors = {{"line": "lines", "__all__": "amount_paise"}.get(k, k): list(v) for k, v in form.errors.items()}
+        names = {"line": "lines", "__all__": "amount_paise"}
+        errors = {names.get(name, name): [str(text) for text in texts] for name, texts in form.errors.items()}
         raise ApiError(400, "Please correct the marked fields.", errors)
     try:
         lines = [share.line for share in form.chosen]
