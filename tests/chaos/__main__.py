@@ -9,6 +9,7 @@ that found something may have to be run more than once. Ends with 1, and says th
 
 import argparse
 import json
+import random
 import re
 import secrets
 import sys
@@ -92,23 +93,58 @@ def storm(world: World, purchases: int) -> None:
 
 def settle(world: World) -> dict[str, Any]:
     """The faults are over: what is on its way arrives or is lost, and the reconciler does the rest."""
+    flush(world)
+    staff = Staff(world, 0), Staff(world, 1)
+    approve(staff)
+    for minutes in (15, 60):
+        reconcile(world, minutes)
+    staff[0].give_back_strays(books(world)["strays"])
+    approve(staff)
+    reconcile(world, 90)
+    charge_back(world)
+    months = world.seen["days put forward"] * 24 * 60
+    for minutes in (120, months + 150, months + 180):
+        reconcile(world, minutes)
+    return books(world)
+
+
+def flush(world: World) -> None:
+    """What does not arrive soon gets lost."""
     deadline = time.monotonic() + FLUSH_SECONDS
     while world.webhooks_waiting() and time.monotonic() < deadline:
         time.sleep(0.2)
-    world.seen["webhooks lost at the end"] = world.gateway("POST", "/sandbox/lose", {})["lost"]
-    staff = Staff(world, 0), Staff(world, 1)
-    for one in staff:  # each may decide about what the other asked for
+    world.seen["webhooks lost at the end"] += world.gateway("POST", "/sandbox/lose", {})["lost"]
+
+
+def approve(staff: tuple[Staff, Staff]) -> None:
+    """Each may decide about what the other asked for."""
+    for one in staff:
         one.decide("approve")
-    for minutes in (15, 60):
-        reconcile(world, minutes)
-    for order in books(world)["strays"]:
-        staff[0].give_back_strays([order])
-    for one in reversed(staff):
-        one.decide("approve")
-    days = world.seen["days put forward"]
-    for minutes in (90, days * 24 * 60 + 120, days * 24 * 60 + 180):
-        reconcile(world, minutes)
-    return books(world)
+
+
+def charge_back(world: World) -> None:
+    """Banks take some payments back of which nothing has been refunded, and half of the events about it get lost.
+
+    Not during the storm: money that a bank and a refund give back at the same time is for a person to sort out.
+    """
+    chance = random.Random(f"{world.seed} banks")
+    world.switch(webhook_lost_percent=50)
+    paid = [p for p in listed(world, "payments") if p["status"] == "captured" and not p["amount_refunded"]]
+    for payment in chance.sample(paid, len(paid) // 20):
+        dispute = world.gateway("POST", "/sandbox/disputes", {"payment_id": payment["id"]})
+        how = chance.choice(["won", "lost", "lost"])
+        world.gateway("POST", "/sandbox/disputes", {"dispute_id": dispute["id"], "how": how})
+        world.seen[f"disputes {how}"] += 1
+    flush(world)
+    world.switch()
+
+
+def listed(world: World, kind: str) -> list[dict[str, Any]]:
+    """All of them, the oldest first."""
+    found: list[dict[str, Any]] = []
+    while page := world.gateway("GET", f"/v1/{kind}?count=100&skip={len(found)}")["items"]:
+        found += page
+    return found[::-1]
 
 
 def reconcile(world: World, minutes: int) -> None:

@@ -71,7 +71,7 @@ class Student(Browser):
 
     def live(self) -> None:
         acts = {self.buy: 60, self.buy_for_others: 12, self.subscribe: 6, self.refund: 16, self.change_plan: 4}
-        acts |= {self.check: 4, self.claim: 16, self.dispute: 3}
+        acts |= {self.check: 4, self.claim: 16}
         while self.purchases > 0:
             self.chance.choices(list(acts), list(acts.values()))[0]()
 
@@ -206,17 +206,6 @@ class Student(Browser):
                 if f"To: student{self.number}@example.org" in mail:
                     links += re.findall(r"http://[^\s]+/seats/[\w-]{43}", mail)
         return self.chance.choice(sorted(links)) if links else ""
-
-    def dispute(self) -> None:
-        """Their bank takes the money of one payment back."""
-        payments = self.world.gateway("GET", "/v1/payments?count=20").get("items", [])
-        mine = [p for p in payments if p["email"] == f"student{self.number}@example.org" and p["status"] == "captured"]
-        if not mine or mine[0]["amount_refunded"]:
-            return
-        raised = self.world.gateway("POST", "/sandbox/disputes", {"payment_id": mine[0]["id"]})
-        how = self.chance.choice(["won", "lost", "lost"])
-        self.world.gateway("POST", "/sandbox/disputes", {"dispute_id": raised["id"], "how": how})
-        self.world.seen[f"disputes {how}"] += 1
 
 
 def ask_refund(browser: Browser, path: str) -> None:
