@@ -162,3 +162,30 @@ def test_a_browser_goes_there_and_back(connected, live_server, alice, course, ja
         assert not [line for line in page.console if "Content Security Policy" in line]
     assert (Order.objects.count(), Grant.objects.count()) == (1, 1)
     assert sorted(Payment.objects.values_list("entry", flat=True)) == ["captured", "failed"]
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("_threads_may_use_the_database")
+@pytest.mark.parametrize("java_script", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_somebody_subscribes_and_cancels(connected, live_server, alice, plan, java_script):
+    """Declined first, then paid by a slow bank; cancelled at the end of the month."""
+    connected.switch(webhook_copies=0, pending_seconds=2)
+    with browser_page(live_server, alice, java_script=java_script) as page:
+        for way in ("Card, declined", "UPI, slow bank"):
+            page.goto(f"{live_server.url}/subscribe")
+            page.get_by_role("link", name=f"Choose {plan}").click()
+            page.get_by_role("button", name="Subscribe for ₹799 every month").click()
+            if not java_script:
+                page.get_by_role("button", name="Continue to the payment page").click()
+            page.get_by_role("button", name=way).click()
+            if not java_script:
+                page.get_by_role("button", name="Continue").click()
+            page.wait_for_url(f"{live_server.url}/my/subscription")
+        page.get_by_text("Your subscription runs").wait_for(timeout=25_000)
+        page.get_by_role("link", name="Cancel").click()
+        page.get_by_role("button", name="Cancel the subscription").click()
+        page.get_by_text("Every course stays open to you until").wait_for()
+        assert not [line for line in page.console if "Content Security Policy" in line]
+    subscription = Subscription.objects.get()
+    assert (subscription.status, subscription.ends_with_period) == ("active", True)
+    assert (Order.objects.count(), Grant.objects.count()) == (1, 1)

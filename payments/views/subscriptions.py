@@ -165,12 +165,15 @@ def subscription_detail(request: UserRequest) -> HttpResponse:
 
 @require_safe
 def subscription_status(request: UserRequest) -> HttpResponse:
-    """The piece of the page that says how it stands; the page asks for it while we are confirming."""
+    """The piece of the page that says how it stands, while we are confirming; then the whole page comes again."""
     subscription = _newest(request)
     if subscription is None:
         raise Http404
     _sync_while_waiting(subscription)
-    return render(request, "payments/_subscription_status.html", _context(subscription))
+    response = render(request, "payments/_subscription_status.html", _context(subscription))
+    if subscription.state != "confirming":
+        response["HX-Refresh"] = "true"
+    return response
 
 
 @require_POST
