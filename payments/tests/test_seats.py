@@ -19,6 +19,7 @@ from payments import refunds, seats
 from payments.confirmation import confirm_order
 from payments.models import Order, OrderEvent, Seat
 from payments.reconciliation import settle_order
+from users.tests.test_registration import code_in
 
 GIFT = {"recipient_email": "Bob@Example.org", "gift_message": "Fair winds!\n<b>Alice</b>"}
 
@@ -95,6 +96,20 @@ def test_a_visitor_logs_in_first_and_the_secret_is_in_no_address(gift, alice, bo
     assert client.post(answer.url).status_code == 302
     gift.refresh_from_db()
     assert gift.claimed_by == bob
+
+
+def test_somebody_new_registers_and_comes_back_to_it(gift, course):
+    client = Client()
+    page = open_link(client, gift).content.decode()
+    assert "/register?next=/seats/claim" in page
+    mail.outbox.clear()
+    dora = {"email": "dora@example.org", "name": "Dora", "password1": "a rope of three strands"}
+    client.post("/register?next=/seats/claim", dora | {"next": "/seats/claim"})
+    answer = client.post("/verify", {"code": code_in(mail.outbox[0])})
+    assert answer.url == "/seats/claim"
+    assert client.post(answer.url).url == course.get_absolute_url()
+    gift.refresh_from_db()
+    assert gift.claimed_by.name == "Dora"
 
 
 def test_the_secret_is_not_logged(gift, client_of, bob, charlie, caplog):
