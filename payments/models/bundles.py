@@ -95,8 +95,8 @@ class Bundle(SaleMixin, CatalogueModel):
     def publish_edition(self, courses: Sequence[Course], *, additions_included: bool) -> "BundleEdition | None":
         """Make the next edition, with these courses in this order, unless it would be the same as this one (None).
 
-        All or nothing. Raises EditionConflict if this object has not seen the newest edition. Buyers of growing
-        editions get what is new through payments.additions, which whoever calls this calls afterwards.
+        All or nothing. Raises EditionConflict if this object has not seen the newest edition: its number is taken then.
+        Whoever calls this then gives buyers of growing editions what is new: payments.additions.
         """
         if self.current_edition and self.current_edition.is_same(courses, additions_included=additions_included):
             return None
@@ -113,10 +113,7 @@ class Bundle(SaleMixin, CatalogueModel):
         EditionCourse.objects.bulk_create(
             [EditionCourse(edition=edition, course=course, position=n) for n, course in enumerate(courses)]
         )
-        if not Bundle.objects.filter(pk=self.pk, current_edition=self.current_edition_id).update(
-            current_edition=edition
-        ):
-            raise EditionConflict
+        Bundle.objects.filter(pk=self.pk).update(current_edition=edition)
         return edition
 
 

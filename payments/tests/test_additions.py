@@ -78,17 +78,19 @@ def test_a_removed_course_stays_with_its_buyers(buy_bundle, alice, growing, extr
     assert all(may_watch(alice, course) for course in (*two_courses, extra))
 
 
+@pytest.mark.parametrize("grows", [True, False])
 def test_an_order_paid_while_it_grew_gets_it_too(
-    sandbox, client_of, alice, growing, extra, django_capture_on_commit_callbacks
+    sandbox, client_of, alice, make_bundle, two_courses, extra, grows, django_capture_on_commit_callbacks
 ):
     """The order pins the edition that was on the page; when the next one was published, it was not paid yet."""
+    growing = make_bundle(*two_courses, grows=grows)
     client_of(alice).post(f"/checkout/bundles/{growing.slug}", {"amount_paise": 60000})
     order = Order.objects.get()
     assert add(growing, extra) == 0
     sandbox.pay(order)
     with django_capture_on_commit_callbacks(execute=True):
         confirm_order(order)
-    assert may_watch(alice, extra)
+    assert may_watch(alice, extra) == grows
 
 
 @pytest.mark.slow
