@@ -30,6 +30,7 @@ from payments.razorpay_subscriptions import GatewayInvoice, GatewaySubscription
 logger = logging.getLogger(__name__)
 
 Status = Subscription.Status
+FORGOTTEN_AFTER = timedelta(days=45)
 SHORTEST_PERIOD = timedelta(days=1)
 PERIODS = {Plan.Period.MONTHLY: timedelta(days=31), Plan.Period.YEARLY: timedelta(days=366)}
 
@@ -233,6 +234,10 @@ def boundary_rows() -> list["QuerySet[Subscription]"]:
         soon.filter(status__in=running, period_ends_at__isnull=True),
         soon.filter(
             status=Status.CREATED, created_at__lt=now - timedelta(minutes=10), created_at__gt=now - timedelta(days=3)
+        ),
+        # The gateway's page can stay open in a browser for long.
+        seldom.filter(
+            status=Status.CREATED, created_at__lt=now - timedelta(days=3), created_at__gt=now - FORGOTTEN_AFTER
         ),
         seldom.filter(status=Status.PAUSED, period_ends_at__lte=now),
         seldom.filter(status=Status.HALTED, period_ends_at__gt=now - timedelta(days=60)),

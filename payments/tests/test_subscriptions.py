@@ -404,7 +404,7 @@ def test_the_reconciler_asks_about_what_is_near_its_boundary(sandbox, running):
 def test_the_reconciler_asks_about_each_that_may_have_changed(running):
     hour, day = timezone.now() - timedelta(hours=1), timezone.now() - timedelta(days=1)
     for status, values in {
-        "created": {"created_at": hour},
+        "created": {"created_at": hour - timedelta(days=10)},
         "active": {"period_ends_at": None},
         "pending": {"period_ends_at": day},
         "paused": {"period_ends_at": day},
@@ -413,6 +413,12 @@ def test_the_reconciler_asks_about_each_that_may_have_changed(running):
     }.items():
         Subscription.objects.update(status=status, asked_at=day, **values)
         assert list(subscriptions.near_boundary()) == [running], status
+
+
+def test_the_reconciler_asks_about_one_that_waits_but_not_for_ever(waiting):
+    for age, is_asked in {timedelta(minutes=1): False, timedelta(hours=1): True, timedelta(days=50): False}.items():
+        Subscription.objects.update(created_at=timezone.now() - age, asked_at=None)
+        assert list(subscriptions.near_boundary()) == [waiting] * is_asked, age
 
 
 def test_the_reconciler_heals_what_no_webhook_told(sandbox, running):
