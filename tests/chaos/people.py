@@ -67,10 +67,10 @@ class Student(Browser):
     def __init__(self, world: World, number: int, purchases: int) -> None:
         super().__init__(world, world.school["students"][number], f"student {number}")
         self.number, self.purchases = number, purchases
-        self.orders: list[str] = []
+        self.last_order = ""
 
     def live(self) -> None:
-        acts = {self.buy: 60, self.buy_for_others: 12, self.subscribe: 6, self.refund: 16, self.change_plan: 4}
+        acts = {self.buy: 60, self.buy_for_others: 16, self.subscribe: 6, self.refund: 16, self.change_plan: 4}
         acts |= {self.check: 4, self.claim: 16}
         while self.purchases > 0:
             self.chance.choices(list(acts), list(acts.values()))[0]()
@@ -82,11 +82,16 @@ class Student(Browser):
         self._buy(path, {"coupon": coupon} if coupon else {})
 
     def buy_for_others(self) -> None:
-        path, somebody = f"/checkout/{self._product()}", f"student{self.chance.randrange(self.world.students)}"
+        path = f"/checkout/{self._product()}"
         if self.chance.random() < 0.5:
-            self._buy(f"{path}/gift", {"recipient_email": f"{somebody}@example.org", "gift_message": "Ahoy!"})
-        else:
-            self._buy(f"{path}/seats", {"seat_count": str(self.chance.randint(2, 4))})
+            self._buy(f"{path}/gift", {"recipient_email": self._somebody(), "gift_message": "Ahoy!"})
+            return
+        self._buy(f"{path}/seats", {"seat_count": str(self.chance.randint(2, 4))})
+        if self.last_order:
+            self.insist(f"{self.last_order}/seats", {"emails": "\n".join(sorted({self._somebody(), self._somebody()}))})
+
+    def _somebody(self) -> str:
+        return f"student{self.chance.randrange(self.world.students)}@example.org"
 
     def _product(self) -> str:
         if self.chance.random() < 0.25:
@@ -95,7 +100,7 @@ class Student(Browser):
 
     def _buy(self, path: str, more: dict[str, str]) -> None:
         ending = self.chance.choices(list(ENDINGS), list(ENDINGS.values()))[0]
-        self.purchases -= 1
+        self.purchases, self.last_order = self.purchases - 1, ""
         page = self.insist(path, [("apply", "1"), *more.items()])  # shows the price on these terms
         if page is None or page.status == 302:
             return
@@ -127,6 +132,7 @@ class Student(Browser):
         """At the gateway, and back with what its page says; or not."""
         self.world.seen[f"ending: {ending}"] += 1
         form_fields = dict(form)
+        self.last_order = urlsplit(form_fields["cancel_url"]).path
         if ending == "abandon":
             self.ask(urlsplit(form_fields["cancel_url"]).path)
             return
@@ -189,11 +195,7 @@ class Student(Browser):
             ask_refund(self, f"/orders/{order}/refund")
 
     def claim(self) -> None:
-        """Send out the links of an order of seats, or take one that was sent to this student."""
-        if (order := self._own_order()) and self.chance.random() < 0.5:
-            email = f"student{self.chance.randrange(self.world.students)}@example.org"
-            self.insist(f"/orders/{order}/seats", {"emails": email})
-            return
+        """Take a seat whose link was sent to this student, perhaps for the second time."""
         if link := self._link_in_the_mail():
             self.insist(urlsplit(link).path)
             self.insist("/seats/claim", {})
