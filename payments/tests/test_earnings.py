@@ -54,7 +54,12 @@ def test_a_lost_dispute_takes_it_back(paid_order, disputed, alice, course):
     assert sum(Earning.objects.values_list("amount_paise", flat=True)) == 0
 
 
-def test_nobody_earns_by_nothing(paid_order, alice, bob, course, make_course):
+def test_nobody_earns_by_nothing(paid_order, alice, bob, charlie, course, make_course):
+    issue_invoice(
+        paid_order(
+            charlie, make_course("Free knots", price_paise=0), make_course("Shared by nobody", instructor_share_bp=0)
+        )
+    )
     issue_invoice(paid_order(alice, make_course("Ropes", instructor_share_bp=0)))
     issue_invoice(paid_order(bob, course, amount_paise=0))
     assert not Earning.objects.exists()
