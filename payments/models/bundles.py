@@ -1,7 +1,7 @@
 """Bundles: courses sold together. What a bundle holds is an edition; an order pins the edition that it bought."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.validators import MinLengthValidator, MinValueValidator
 from django.db import IntegrityError, models
@@ -117,7 +117,32 @@ class Bundle(SaleMixin, CatalogueModel):
         return edition
 
 
-class BundleEdition(CatalogueModel):
+class EditionQuerySet(BumpingQuerySet):
+    def update(self, **values: Any) -> NoReturn:
+        raise TypeError("Editions are never changed; publish the next one.")
+
+    def delete(self) -> NoReturn:
+        raise TypeError("Editions are never deleted: orders pin them.")
+
+
+class EditionModel(CatalogueModel):
+    """Written once: an order pins what it was sold."""
+
+    objects = EditionQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("Editions are never changed; publish the next one.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Editions are never deleted: orders pin them.")
+
+
+class BundleEdition(EditionModel):
     """What a bundle holds from `created_at` on. Never changed: other contents make the next edition."""
 
     bundle = models.ForeignKey(Bundle, models.PROTECT, related_name="editions")
@@ -139,21 +164,21 @@ class BundleEdition(CatalogueModel):
         return (held, self.additions_included) == ([course.pk for course in courses], additions_included)
 
 
-class EditionCourseQuerySet(BumpingQuerySet):
+class EditionCourseQuerySet(EditionQuerySet):
     def on_sale(self, editions: Collection[Any]) -> "EditionCourseQuerySet":
         """The published courses of these editions, in their order."""
         entries = self.filter(edition__in=list(editions), course__status=Course.Status.PUBLISHED)
         return entries.select_related("course__instructor", "course__category").order_by("position", "pk")
 
 
-class EditionCourse(CatalogueModel):
+class EditionCourse(EditionModel):
     """A course of an edition, in its place."""
 
     edition = models.ForeignKey(BundleEdition, models.PROTECT, related_name="entries")
     course = models.ForeignKey(Course, models.PROTECT, related_name="bundle_entries")
     position = models.PositiveIntegerField(default=0)
 
-    objects = EditionCourseQuerySet.as_manager()
+    objects = EditionCourseQuerySet.as_manager()  # type: ignore[misc]  # the plugin takes one for an instance variable
 
     class Meta:
         ordering = ["position", "id"]

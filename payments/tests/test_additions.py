@@ -7,7 +7,7 @@ from courses.access import explain_access
 from courses.models import Grant
 from payments import additions, entitlements
 from payments.confirmation import confirm_order
-from payments.models import BundleEdition, EditionConflict, Order
+from payments.models import BundleEdition, EditionConflict, EditionCourse, Order
 from payments.tests.test_coupons import at_once
 
 ADDED = Grant.Source.BUNDLE_EDITION
@@ -174,6 +174,14 @@ def test_an_edition_is_made_only_when_something_changes(bundle, two_courses):
     assert bundle.publish_edition(two_courses[::-1], additions_included=False).number == 2
     assert bundle.publish_edition(two_courses[::-1], additions_included=True).number == 3
     assert [entry.course for entry in bundle.editions.get(number=1).entries.all()] == list(two_courses)
+
+
+@pytest.mark.parametrize("model", [BundleEdition, EditionCourse])
+def test_an_edition_is_never_changed_nor_deleted(bundle, model):
+    row = model.objects.first()
+    for change in (row.save, row.delete, model.objects.all().delete, lambda: model.objects.update(pk=row.pk)):
+        with pytest.raises(TypeError):
+            change()
 
 
 def test_of_two_who_publish_one_is_told(bundle, two_courses, extra):
