@@ -55,9 +55,9 @@ class BillingForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
         if gstin := cleaned.get("gstin"):
-            if not cleaned.get("state") and "state" not in self.errors:
+            if cleaned.get("state") == "":
                 cleaned["state"] = gstin[:2]
-            elif cleaned.get("state") != gstin[:2]:
+            elif cleaned.get("state", gstin[:2]) != gstin[:2]:
                 self.add_error("state", f"The GSTIN belongs to {STATES[gstin[:2]]}. Correct it or the state.")
             for name in ("name", "address"):
                 if not cleaned.get(name) and name not in self.errors:
