@@ -44,6 +44,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--engine", choices=["sqlite", "documentdb", "both"], default="both")
     parser.add_argument("--purchases", type=int, default=300)
     parser.add_argument("--students", type=int, default=12, help="as many at once")
+    parser.add_argument("--minutes", type=int, default=10, help="of storm on each engine, at the most")
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
     options.seed = secrets.randbelow(10**6) if options.seed is None else options.seed
@@ -61,7 +62,7 @@ def weather(engine: str, options: argparse.Namespace) -> list[str]:
         world = World(Path(name), engine, options.seed, options.students)
         with world.open():
             began, day = time.monotonic(), datetime.now(INDIA).date()
-            storm(world, options.purchases)
+            storm(world, options.purchases, began + 60 * options.minutes)
             world.seen["seconds of storm"] = round(time.monotonic() - began)
             told = settle(world)
             problems = [*told["problems"], *compare(world, day)]
@@ -71,13 +72,13 @@ def weather(engine: str, options: argparse.Namespace) -> list[str]:
     return problems
 
 
-def storm(world: World, purchases: int) -> None:
+def storm(world: World, purchases: int, ends_at: float) -> None:
     shares = [purchases // world.students + (n < purchases % world.students) for n in range(world.students)]
     students = [Student(world, n, share) for n, share in enumerate(shares)]
     stop = threading.Event()
     with Faults(world), ThreadPoolExecutor(world.students + 2) as pool:
         staff = [pool.submit(Staff(world, n).live, stop) for n in range(2)]
-        living = [pool.submit(student.live) for student in students]
+        living = [pool.submit(student.live, ends_at) for student in students]
         months = 0
         while not all(one.done() for one in living):
             left = sum(max(student.purchases, 0) for student in students)

@@ -66,13 +66,14 @@ class Browser:
 class Student(Browser):
     def __init__(self, world: World, number: int, purchases: int) -> None:
         super().__init__(world, world.school["students"][number], f"student {number}")
-        self.number, self.purchases = number, purchases
+        self.number, self.purchases, self.tries = number, purchases, 4 * purchases
         self.last_order = ""
 
-    def live(self) -> None:
+    def live(self, ends_at: float) -> None:
+        """Until enough purchases have begun, or everything is bought, or time is up."""
         acts = {self.buy: 60, self.buy_for_others: 16, self.subscribe: 6, self.refund: 16, self.change_plan: 4}
         acts |= {self.check: 4, self.claim: 16}
-        while self.purchases > 0:
+        while self.purchases > 0 and self.tries > 0 and time.monotonic() < ends_at:
             self.chance.choices(list(acts), list(acts.values()))[0]()
 
     # --- Buying ---
@@ -100,7 +101,7 @@ class Student(Browser):
 
     def _buy(self, path: str, more: dict[str, str]) -> None:
         ending = self.chance.choices(list(ENDINGS), list(ENDINGS.values()))[0]
-        self.purchases, self.last_order = self.purchases - 1, ""
+        self.tries, self.last_order = self.tries - 1, ""
         page = self.insist(path, [("apply", "1"), *more.items()])  # shows the price on these terms
         if page is None or page.status == 302:
             return
@@ -115,7 +116,9 @@ class Student(Browser):
         pay = self.insist(path, asked)
         if pay is None:
             return
-        self.world.seen["purchases begun"] += 1
+        if pay.status in (200, 302):
+            self.purchases -= 1
+            self.world.seen["purchases begun"] += 1
         if pay.status == 302:
             self.world.seen["purchases of nothing"] += 1
         elif pay.status == 200:
@@ -149,13 +152,14 @@ class Student(Browser):
 
     # --- Subscriptions ---
     def subscribe(self) -> None:
-        self.purchases -= 1
+        self.tries -= 1
         path = f"/subscribe/{self.chance.choice(['monthly', 'monthly', 'yearly'])}"
         page = self.insist(path)
         if page is None or page.status != 200:
             return
         pay = self.insist(path, hidden(page.text))
         if pay is not None and pay.status == 200:
+            self.purchases -= 1
             self.world.seen["subscriptions begun"] += 1
             self._pay(hidden(pay.text), self.chance.choice(["return", "return", "close", "fail", "later"]))
             if self.chance.random() < 0.3:
