@@ -159,7 +159,7 @@ class Faults:
     def __init__(self, world: World) -> None:
         self.world, self.stop = world, threading.Event()
         kinds: list[tuple[Callable[[random.Random], None], float, float]] = [
-            (world.kill_a_worker, 0.5, 4),
+            (world.kill_a_worker, 1, 5),
             (world.break_the_gateway, 0.5, 3),
             (world.drop_connections, 3, 9),
         ]
