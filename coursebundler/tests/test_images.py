@@ -12,6 +12,8 @@ from PIL import Image
 from coursebundler import images
 from coursebundler.media_storage import media_settings
 
+pytestmark = pytest.mark.detail
+
 EXIF_ORIENTATION, EXIF_MAKE = 0x0112, 0x010F
 
 

@@ -7,6 +7,8 @@ from django.contrib.auth.models import Group
 from courses.models import Course, Grant, Progress
 from users.roles import create_roles
 
+pytestmark = pytest.mark.detail
+
 MODELS = ["category", "course", "section", "lecture", "grant", "progress", "saved"]
 
 

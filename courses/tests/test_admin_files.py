@@ -7,7 +7,7 @@ from courses import storage, uploads
 from courses.models import Course, Lecture, Section
 from courses.tests.conftest import PDF, VTT, WEBM, mp4, picture
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.detail]
 NO_SECTIONS = {"sections-TOTAL_FORMS": 0, "sections-INITIAL_FORMS": 0}
 
 

@@ -10,6 +10,8 @@ from payments.confirmation import confirm_order
 from payments.models import BundleEdition, EditionConflict, EditionCourse, Order
 from payments.tests.test_coupons import at_once
 
+pytestmark = pytest.mark.detail
+
 ADDED = Grant.Source.BUNDLE_EDITION
 
 

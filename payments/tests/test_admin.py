@@ -7,6 +7,8 @@ from django.urls import reverse
 from courses.models import Grant
 from payments.models import Order, Payment, WebhookEvent
 
+pytestmark = pytest.mark.detail
+
 LIST = "/admin/payments/order/"
 
 

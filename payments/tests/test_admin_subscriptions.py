@@ -6,6 +6,8 @@ from django.urls import reverse
 from courses.models import Grant
 from payments.models import Order, Payment, Plan, Subscription
 
+pytestmark = pytest.mark.detail
+
 LIST = "/admin/payments/subscription/"
 PLANS = "/admin/payments/plan/"
 

@@ -8,6 +8,8 @@ from django.urls import reverse
 from courses.access import explain_access
 from payments.models import Bundle, Coupon, CouponUse, EditionConflict, Order
 
+pytestmark = pytest.mark.detail
+
 
 @pytest.fixture
 def staff(client_of, stella):

@@ -18,6 +18,8 @@ from payments.models.ledger import LedgerError
 from payments.razorpay import fetch_order_payments
 from payments.tax import INDIA
 
+pytestmark = pytest.mark.detail
+
 
 @pytest.fixture
 def today() -> date:

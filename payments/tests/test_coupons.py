@@ -12,6 +12,8 @@ from django.utils import timezone
 from payments.confirmation import confirm_order
 from payments.models import Coupon, CouponProduct, CouponUse, Order
 
+pytestmark = pytest.mark.detail
+
 
 @pytest.fixture
 def coupon(db) -> Coupon:

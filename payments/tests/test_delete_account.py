@@ -9,6 +9,8 @@ from payments.models import Order, Payment, Subscription
 from payments.subscriptions import sync
 from users.models import User
 
+pytestmark = pytest.mark.detail
+
 PAGE = "/deleteaccount"
 RIGHT = {"password": PASSWORD, "address": "Alice@example.org "}
 

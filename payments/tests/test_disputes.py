@@ -13,6 +13,8 @@ from payments.models import Dispute, Payment, Refund, RefundLine
 from payments.razorpay import GatewayRefused
 from payments.refunds import RefundRefused
 
+pytestmark = pytest.mark.detail
+
 
 @pytest.fixture
 def order(sold, alice, make_course):

@@ -12,7 +12,7 @@ from payments.earnings import share_of
 from payments.invoices import issue_credit_note, issue_invoice
 from payments.models import Earning, OrderLine
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.detail]
 
 
 def test_a_sale_earns_a_share_of_it_without_tax(paid_order, alice, ida, course):

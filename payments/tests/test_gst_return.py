@@ -14,7 +14,7 @@ from payments.gst_return import HEADINGS, NotAMonth, month_bounds, return_rows
 from payments.invoices import issue_credit_note, issue_invoice
 from payments.models import Earning, TaxDocument
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.detail]
 BUSINESS = {"name": "=Rope Works", "address": "2 Dock", "state": "27", "gstin": "27AAPFU0939F1ZV"}
 ADMIN = "/admin/payments/taxdocument/"
 

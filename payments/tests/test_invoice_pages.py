@@ -9,7 +9,7 @@ from payments.invoice_pdf import Paper, as_pdf
 from payments.invoices import issue_credit_note, issue_invoice
 from payments.models import TaxDocument
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.detail]
 BUSINESS = {"name": "Rope Works", "address": "2 Dock\nMumbai", "state": "27", "gstin": "27AAPFU0939F1ZV"}
 
 

@@ -11,6 +11,8 @@ from courses.models import Grant
 from payments.models import Order, Subscription
 from payments.subscriptions import sync
 
+pytestmark = pytest.mark.detail
+
 PAGE = "/my/subscription"
 
 

@@ -12,6 +12,8 @@ from courses.models import Grant
 from payments.models import Order, Refund, RefundPolicy
 from payments.models.ledger import LedgerError
 
+pytestmark = pytest.mark.detail
+
 
 @pytest.fixture
 def order(sold, alice, make_course):

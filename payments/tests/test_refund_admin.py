@@ -14,6 +14,8 @@ from courses.models import Grant
 from payments import refunds
 from payments.models import Order, Payment, Refund, RefundPolicy
 
+pytestmark = pytest.mark.detail
+
 
 @pytest.fixture
 def order(sold, alice, make_course):

@@ -5,6 +5,8 @@ from django.test import Client
 
 from payments.models import Refund
 
+pytestmark = pytest.mark.detail
+
 
 @pytest.fixture
 def order(sold, alice, make_course):

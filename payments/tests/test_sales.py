@@ -12,6 +12,8 @@ from django.utils import timezone
 from courses.models import Course
 from payments.models import Bundle, Order
 
+pytestmark = pytest.mark.detail
+
 HOUR = timedelta(hours=1)
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.detail
+
 
 @pytest.fixture
 def payment(sandbox):

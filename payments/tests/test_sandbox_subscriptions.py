@@ -10,6 +10,8 @@ from payments.sandbox import subscriptions
 from payments.sandbox.gateway import Config, Gateway
 from payments.sandbox.store import Store
 
+pytestmark = pytest.mark.detail
+
 PLAN = {"period": "monthly", "interval": 1, "item": {"name": "Everything", "amount": 79900, "currency": "INR"}}
 
 

@@ -6,6 +6,8 @@ from django.core import mail
 from conftest import PASSWORD
 from users.models import User
 
+pytestmark = pytest.mark.detail
+
 LAST = "without an administrator"
 USERS = "/admin/users/user/"
 

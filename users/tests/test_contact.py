@@ -3,6 +3,8 @@ from email import message_from_bytes, policy
 import pytest
 from django.core import mail
 
+pytestmark = pytest.mark.detail
+
 FORMS = {"/contact": ("message", "Message from Nora"), "/request": ("course", "Course request from Nora")}
 
 
