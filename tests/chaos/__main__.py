@@ -101,10 +101,9 @@ def settle(world: World) -> dict[str, Any]:
         reconcile(world, minutes)
     staff[0].give_back_strays(books(world)["strays"])
     approve(staff)
-    reconcile(world, 90)
     charge_back(world)
     months = world.seen["days put forward"] * 24 * 60
-    for minutes in (120, months + 150, months + 180):
+    for minutes in (90, months + 120, months + 150):
         reconcile(world, minutes)
     return books(world)
 
