@@ -1,6 +1,9 @@
 """The page of one course, for visitors, students and owners; saving it and taking it when it is free."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from courses.models import Course, Grant, Saved
 
@@ -104,3 +107,11 @@ def test_the_predecessor_s_address_leads_here(client, course):
     assert client.get(f"/course/{course.pk}").url == course.get_absolute_url()
     Course.objects.update(status="draft")
     assert client.get(f"/course/{course.pk}").status_code == 404
+
+
+def test_a_subscriber_may_buy_it_to_keep(client_of, alice, course):
+    buy = f'href="/checkout/courses/{course.slug}"'
+    Grant.objects.give(alice, None, Grant.Source.SUBSCRIPTION, alice.pk, ends_at=timezone.now() + timedelta(days=9))
+    assert buy in client_of(alice).get(course.get_absolute_url()).text
+    Grant.objects.give(alice, course, Grant.Source.ORDER_LINE, course.pk)
+    assert buy not in client_of(alice).get(course.get_absolute_url()).text
