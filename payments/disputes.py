@@ -18,8 +18,9 @@ from coursebundler.logs import log_event
 from payments import invoices, razorpay_refunds
 from payments.models import Dispute, OrderEvent, OrderLine, Payment, RefundLine
 from payments.razorpay_refunds import GatewayDispute
+from payments.refund_lines import RefundRefused, call_off, record_money_out, take_away
 from payments.refund_rules import LIVE_DISPUTES
-from payments.refunds import RefundRefused, call_off, ledger_payment, lines_worth, record_money_out, take_away
+from payments.refund_settling import ledger_payment, lines_worth
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,17 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from coursebundler.logs import log_event
-from payments import additions, disputes, entitlements, invoices, razorpay, refunds, seats, subscriptions
+from payments import (
+    additions,
+    disputes,
+    entitlements,
+    invoices,
+    razorpay,
+    refund_settling,
+    refunds,
+    seats,
+    subscriptions,
+)
 from payments.confirmation import Outcome, apply_payment, confirm_order, send_receipt_once
 from payments.models import Bundle, BundleEdition, Order, OrderEvent, Payment, WebhookEvent
 from payments.models.orders import RECONCILED_AFTER
@@ -211,7 +221,7 @@ def _book(payment: GatewayPayment) -> bool:
 def settle_refunds(run: Run, tally: Tally) -> None:
     """Those that we know of, and those of the last day that nobody told us about."""
     each(islice(refunds.unsettled(), run.limit), refunds.heal, tally)
-    each(refunds.sweep(*_swept()), refunds.apply_gateway_refund, tally)
+    each(refunds.sweep(*_swept()), refund_settling.apply_gateway_refund, tally)
 
 
 def settle_disputes(run: Run, tally: Tally) -> None:

@@ -85,6 +85,23 @@ def main_payment(order: Order) -> Payment | None:
     return captured
 
 
+def is_stray(payment: Payment) -> bool:
+    """Whether it is money that no order accounts for, so that a person has to give it back."""
+    if payment.entry == Payment.Entry.MISMATCH:
+        return True
+    paid_by = main_payment(payment.order)
+    return payment.entry == Payment.Entry.CAPTURED and payment != paid_by
+
+
+def stray_payments(order: Order) -> list[Payment]:
+    """Those that somebody has to give back, and nobody has begun to."""
+    entries = [Payment.Entry.CAPTURED, Payment.Entry.MISMATCH]
+    paid = order.payments.filter(entry__in=entries).select_related("order")
+    strays = [payment for payment in paid if is_stray(payment)]
+    going_back = order.refunds.filter(whole_payment_key__isnull=False).values_list("whole_payment_key", flat=True)
+    return [payment for payment in strays if payment.gateway_payment_id not in set(going_back)]
+
+
 def lines_taken(lines: list[OrderLine]) -> dict[object, RefundLine]:
     """By the line's id: what gives it back or has given it back."""
     rows = RefundLine.objects.filter(line__in=[line.pk for line in lines]).select_related("refund", "dispute")

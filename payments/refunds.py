@@ -10,34 +10,32 @@ step to `processed` and never before it: nobody loses a course for money that di
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from coursebundler.db import on_commit, run_in_transaction
+from coursebundler.db import run_in_transaction
 from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
-from courses.models import Grant
-from payments import emails, entitlements, invoices, razorpay_refunds
-from payments.confirmation import confirm_payment
-from payments.leases import send_once
-from payments.models import Order, OrderEvent, OrderLine, Payment, Refund, RefundLine, Seat
+from payments import emails, razorpay_refunds
+from payments.models import Order, OrderEvent, OrderLine, Payment, Refund
 from payments.razorpay import GatewayRefused, GatewayUnavailable
 from payments.razorpay_refunds import MINIMUM_PAISE, GatewayRefund
+from payments.refund_lines import RefundRefused, claimed_seats, close_seats, end, take, titles
 from payments.refund_rules import (
     LIVE_DISPUTES,
     Share,
     calculate,
-    lines_taken,
+    is_stray,
     main_payment,
     needs_approval,
     refundable,
     why_not_at_all,
 )
+from payments.refund_settling import UNFINISHED, apply_gateway_refund, confirm_refund, finish, mail_once
 from users.models import User
 
 __all__ = ["refundable"]  # others look for it here
@@ -45,22 +43,16 @@ __all__ = ["refundable"]  # others look for it here
 logger = logging.getLogger(__name__)
 
 SENDING_TAKES = timedelta(minutes=1)  # more than the time-outs allow; after that its process has died
-UNFINISHED = [Refund.Status.APPROVED, Refund.Status.SENT]
 MAKES_UP_FOR_MAIL = timedelta(days=14)
 
 
-class RefundRefused(Exception):
-    """It cannot be; the message is for the person who asked."""
-
-
-# --- Asking ---
 def request_refund(order: Order, lines: Iterable[OrderLine], reason: str, actor: User) -> Refund:
     """Ask for these lines back: at once to be sent, or, above the limit, to be approved by a second person.
 
     For the buyer the policy decides, for staff only what is possible at all. Raises RefundRefused; then nothing has
     changed. Not for use inside a transaction.
     """
-    claimed = _claimed(order)  # before the rules look: whoever comes after this loses, or this does
+    claimed = claimed_seats(order)  # before the rules look: whoever comes after this loses, or this does
     shares = _chosen(order, lines, is_own=actor.pk == order.user_id)
     amount_paise = sum(share.amount_paise for share in shares)
     payment = main_payment(order)
@@ -95,23 +87,6 @@ def request_payment_refund(payment: Payment, reason: str, actor: User) -> Refund
     return _store(refund, [], set())
 
 
-def is_stray(payment: Payment) -> bool:
-    """Whether it is money that no order accounts for, so that a person has to give it back."""
-    if payment.entry == Payment.Entry.MISMATCH:
-        return True
-    paid_by = main_payment(payment.order)
-    return payment.entry == Payment.Entry.CAPTURED and payment != paid_by
-
-
-def stray_payments(order: Order) -> list[Payment]:
-    """Those that somebody has to give back, and nobody has begun to."""
-    entries = [Payment.Entry.CAPTURED, Payment.Entry.MISMATCH]
-    paid = order.payments.filter(entry__in=entries).select_related("order")
-    strays = [payment for payment in paid if is_stray(payment)]
-    going_back = order.refunds.filter(whole_payment_key__isnull=False).values_list("whole_payment_key", flat=True)
-    return [payment for payment in strays if payment.gateway_payment_id not in set(going_back)]
-
-
 def _chosen(order: Order, lines: Iterable[OrderLine], *, is_own: bool) -> list[Share]:
     wanted, shares = {line.pk for line in lines}, calculate(order)
     chosen = [share for share in shares if share.line.pk in wanted]
@@ -142,11 +117,11 @@ def _store(refund: Refund, lines: list[OrderLine], claimed: set[int]) -> Refund:
         needs_second = needs_approval(refund.order, refund.amount_paise)
         refund.status = Refund.Status.WAITING if needs_second else Refund.Status.APPROVED
         refund.save(force_insert=True)
-        _take(refund, lines)
-        if _close_seats(refund.order, lines) < len({line.seat_number for line in lines} - claimed):
+        take(refund, lines)
+        if close_seats(refund.order, lines) < len({line.seat_number for line in lines} - claimed):
             raise RefundRefused("A seat has just been claimed. Please look again.")
         waits = ", and waits for approval" if needs_second else ""
-        text = f"Refund of {rupees(refund.amount_paise)} asked for{waits}: {_titles(lines)}. {refund.reason}"
+        text = f"Refund of {rupees(refund.amount_paise)} asked for{waits}: {titles(lines)}. {refund.reason}"
         OrderEvent.note(refund.order, f"refund_requested:{refund.pk}", text, refund.requested_by)
 
     try:
@@ -157,32 +132,6 @@ def _store(refund: Refund, lines: list[OrderLine], claimed: set[int]) -> Refund:
     return refund
 
 
-def _take(refund: Refund, lines: list[OrderLine]) -> None:
-    for line in lines:
-        RefundLine.objects.create(refund=refund, line=line, refunded_line=line, amount_paise=line.amount_paise)
-
-
-def _titles(lines: list[OrderLine]) -> str:
-    return ", ".join(line.title for line in lines) or "a payment that should not have been made"
-
-
-# --- Seats: while somebody's money is on its way back, nobody can claim what it paid for ---
-def _claimed(order: Order) -> set[int]:
-    """Seat numbers that need no closing: those of people who came, and 0, the buyer's own."""
-    return {0, *order.seats.filter(claimed_by__isnull=False).values_list("number", flat=True)}
-
-
-def _close_seats(order: Order, lines: list[OrderLine]) -> int:
-    numbers = {line.seat_number for line in lines} - {0}
-    return Seat.objects.open().filter(order=order, number__in=numbers).update(closed_at=timezone.now())
-
-
-def _open_seats(order: Order, lines: list[OrderLine]) -> None:
-    numbers = {line.seat_number for line in lines} - {0}
-    Seat.objects.filter(order=order, number__in=numbers, claimed_by__isnull=True).update(closed_at=None)
-
-
-# --- Approving ---
 def approve(refund: Refund, actor: User) -> None:
     """The second person's yes. Raises RefundRefused: for the requester, the buyer, and if it does not wait any more."""
     _require_second_person(refund, actor)
@@ -205,10 +154,10 @@ def decline(refund: Refund, actor: User, reason: str) -> None:
     """The second person's no; the lines are free again and the student is told. Raises RefundRefused."""
     _require_second_person(refund, actor)
     text = f"Refund of {rupees(refund.amount_paise)} declined. {reason}"
-    if not run_in_transaction(lambda: _end(refund, [Refund.Status.WAITING], Refund.Status.DECLINED, text, actor)):
+    if not run_in_transaction(lambda: end(refund, [Refund.Status.WAITING], Refund.Status.DECLINED, text, actor)):
         raise RefundRefused("This refund does not wait for approval any more.")
     log_event("refund_declined", refund=refund.pk, staff=actor.pk)
-    _mail_once(refund, lambda: emails.send_refund_declined(refund, reason))
+    mail_once(refund, lambda: emails.send_refund_declined(refund, reason))
 
 
 def _require_second_person(refund: Refund, actor: User) -> None:
@@ -230,33 +179,10 @@ def give_up(refund: Refund, actor: User, reason: str) -> None:
         apply_gateway_refund(found)
         raise RefundRefused("Razorpay has it after all.")
     text = f"Refund of {rupees(refund.amount_paise)} called off. {reason}"
-    if not run_in_transaction(lambda: _end(refund, [Refund.Status.APPROVED], Refund.Status.FAILED, text, actor)):
+    if not run_in_transaction(lambda: end(refund, [Refund.Status.APPROVED], Refund.Status.FAILED, text, actor)):
         raise RefundRefused("It is being sent just now, or has been.")
 
 
-def _end(refund: Refund, statuses: Sequence[str], to: str, text: str, actor: User | None = None, **values: Any) -> bool:
-    """Declined or failed: what it took is free again. Inside a transaction; says whether it was this call."""
-    if not refund.move(*statuses, to=to, whole_payment_key=None, **values):
-        return False
-    lines = [row.refunded_line for row in refund.lines.select_related("refunded_line")]
-    refund.lines.update(line=None)
-    _open_seats(refund.order, lines)
-    OrderEvent.note(refund.order, f"refund_{to}:{refund.pk}", text, actor)
-    return True
-
-
-def call_off(order: Order, gateway_payment_id: str, why: str) -> None:
-    """End what has not been sent yet of a payment that the bank took back. Inside a transaction."""
-    unsent = order.refunds.filter(
-        gateway_payment_id=gateway_payment_id,
-        status__in=[Refund.Status.WAITING, Refund.Status.APPROVED],
-        sending_at__isnull=True,
-    )
-    for refund in unsent:
-        _end(refund, [refund.status], Refund.Status.FAILED, f"Refund called off. {why}")
-
-
-# --- Sending ---
 def send(refund: Refund) -> None:
     """Have the gateway pay an approved refund; does nothing if another process is at it. Raises GatewayError.
 
@@ -304,270 +230,6 @@ def _find_at_gateway(refund: Refund) -> GatewayRefund | None:
     return next((told for told in made if told.our_id == str(refund.pk)), None)
 
 
-# --- What the gateway says ---
-def confirm_refund(gateway_refund_id: str) -> str:
-    """Ask the gateway for one refund and apply it; what came of it, in a word. Raises GatewayError."""
-    return apply_gateway_refund(razorpay_refunds.fetch_refund(gateway_refund_id))
-
-
-def confirm_refunds(order: Order) -> list[str]:
-    """Ask the gateway for every refund of every payment of this order, its dashboard's too, and apply each."""
-    paid_by = order.payments.exclude(entry=Payment.Entry.FAILED).values_list("gateway_payment_id", flat=True)
-    told = [refund for payment_id in set(paid_by) for refund in razorpay_refunds.fetch_refunds_of(payment_id)]
-    return [apply_gateway_refund(refund) for refund in told]
-
-
-def apply_gateway_refund(told: GatewayRefund) -> str:
-    """Bring our refund to where the gateway's is; one that we did not make is recorded. Safe to repeat and to race.
-
-    Gives back: processed, pending, failed, mismatch, or not_ours.
-    """
-    refund = _find_ours(told) or _record_from_dashboard(told)
-    if refund is None:
-        return "not_ours"
-    if _differs(refund, told):
-        logger.error("Refund %s is not what the gateway has as %s; a person must look.", refund.pk, told.id)
-        refund.raise_flag(f"Razorpay has {rupees(told.amount_paise)} of {told.payment_id} under {told.id}.")
-        return "mismatch"
-    if told.status == "processed":
-        _settle(refund, told)
-    elif told.status == "failed":
-        _fail(refund, told)
-    else:
-        _wait(refund, told)
-    return told.status
-
-
-def _wait(refund: Refund, told: GatewayRefund) -> None:
-    if refund.move(Refund.Status.APPROVED, to=Refund.Status.SENT, gateway_refund_id=told.id, flag=""):
-        OrderEvent.note(refund.order, f"refund_sent:{refund.pk}", f"Refund {told.id} is at Razorpay.")
-    elif refund.status in (Refund.Status.DECLINED, Refund.Status.FAILED) and not refund.gateway_refund_id:
-        refund.raise_flag(f"Ended here, and Razorpay has it all the same ({told.id}).")
-        logger.error("Refund %s was called off, and the gateway has it; a person must look.", refund.pk)
-
-
-def _find_ours(told: GatewayRefund) -> Refund | None:
-    refunds = Refund.objects.select_related("order__user")
-    by_gateway_id = refunds.filter(gateway_refund_id=told.id).first()
-    if by_gateway_id or not (our_id := _as_uuid(told.our_id)):
-        return by_gateway_id
-    return refunds.filter(pk=our_id, gateway_refund_id__isnull=True).first()
-
-
-def _differs(refund: Refund, told: GatewayRefund) -> bool:
-    ours = (refund.gateway_payment_id, refund.amount_paise, refund.order.currency)
-    return ours != (told.payment_id, told.amount_paise, told.currency)
-
-
-def _settle(refund: Refund, told: GatewayRefund) -> None:
-    if run_in_transaction(lambda: _book(refund, told)):
-        log_event("refund_processed", refund=refund.pk, order=refund.order_id, amount_paise=refund.amount_paise)
-
-
-def _book(refund: Refund, told: GatewayRefund) -> bool:
-    """The money is back: the ledger says so, and what it paid for is taken away. All or none."""
-    others = [status for status in Refund.Status.values if status != Refund.Status.PROCESSED]
-    is_new = refund.move(*others, to=Refund.Status.PROCESSED, gateway_refund_id=told.id, processed_at=timezone.now())
-    if is_new and not _lines_are_ours(refund):
-        refund.raise_flag("Paid back although it had ended, and its lines went back by another refund: twice.")
-        logger.error("Refund %s paid for lines that went back already; a person must look.", refund.pk)
-    record_money_out(refund.order, told.payment_id, Payment.Entry.REFUNDED, told.id, told.amount_paise)
-    take_away(refund.order, refund.lines.all(), "Paid back")
-    if is_new:
-        text = f"{rupees(refund.amount_paise)} paid back ({told.id}): {_titles(_lines_of(refund))}."
-        OrderEvent.note(refund.order, f"refund_processed:{refund.pk}", text)
-        on_commit(lambda: finish(refund))
-    return is_new
-
-
-def _lines_of(refund: Refund) -> list[OrderLine]:
-    return [row.refunded_line for row in refund.lines.select_related("refunded_line")]
-
-
-def _lines_are_ours(refund: Refund) -> bool:
-    """Take back what was freed when it seemed to fail; False if another refund has got some of it."""
-    freed = list(refund.lines.filter(line__isnull=True).select_related("refunded_line"))
-    taken = lines_taken([row.refunded_line for row in freed])
-    for row in freed:
-        if row.refunded_line_id not in taken:
-            RefundLine.objects.filter(pk=row.pk).update(line=row.refunded_line)
-    return not taken
-
-
-def record_money_out(order: Order, payment_id: str, entry: Payment.Entry, reference: str, amount_paise: int) -> None:
-    Payment.objects.get_or_create(
-        gateway_payment_id=payment_id,
-        entry=entry,
-        gateway_reference=reference,
-        defaults={"order": order, "amount_paise": amount_paise, "currency": order.currency},
-    )
-
-
-def take_away(order: Order, rows: "QuerySet[RefundLine]", why: str) -> None:
-    """Revoke what these lines gave, and nothing else; with the last line also what a growing bundle added since."""
-    lines = [row.refunded_line for row in rows.filter(line__isnull=False).select_related("refunded_line")]
-    note = f"{why} on {timezone.now():%d.%m.%Y}, order {order.number}"
-    entitlements.revoke(lines, note)
-    _close_seats(order, lines)
-    if lines and is_all_back(order):
-        added = Grant.objects.filter(source_kind=Grant.Source.BUNDLE_EDITION, source_id=order.pk)
-        added.filter(revoked_at__isnull=True).update(revoked_at=timezone.now(), note=note[:200])
-
-
-def is_all_back(order: Order) -> bool:
-    """Whether every line of the order has been paid back or taken back by the bank."""
-    back = Q(refund__status=Refund.Status.PROCESSED) | Q(dispute__isnull=False)
-    return RefundLine.objects.filter(back, line__order=order).count() == order.lines.count()
-
-
-def _fail(refund: Refund, told: GatewayRefund) -> None:
-    flag = "Razorpay could not pay it back. Find out why, and refund again."
-    text = f"Razorpay could not pay back {rupees(refund.amount_paise)} ({told.id})."
-    ended = {"flag": flag, "gateway_refund_id": told.id}
-    if run_in_transaction(lambda: _end(refund, UNFINISHED, Refund.Status.FAILED, text, None, **ended)):
-        logger.error("Refund %s failed at the gateway (%s); a person must look.", refund.pk, told.id)
-    elif refund.status == Refund.Status.PROCESSED and not refund.flag:
-        refund.raise_flag("Razorpay said it was paid back, and now that it failed.")
-        logger.error("Refund %s was paid back, and now it is said to have failed; a person must look.", refund.pk)
-
-
-def finish(refund: Refund) -> bool:
-    """What follows a processed refund outside the database: the credit note and the mail. Safe to repeat."""
-    invoices.try_to_issue(refund)
-    return _mail_once(refund, lambda: emails.send_refund_processed(refund))
-
-
-def _mail_once(refund: Refund, send_it: Callable[[], object]) -> bool:
-    has_sent = send_once(Refund.objects.filter(pk=refund.pk), "mail", send_it, about=refund.pk)
-    if has_sent:
-        OrderEvent.note(refund.order, f"refund_mailed:{refund.pk}", "Mail about the refund sent.")
-    return has_sent
-
-
-# --- Refunds from Razorpay's dashboard ---
-def _record_from_dashboard(told: GatewayRefund) -> Refund | None:
-    """One that we did not make. None if it is not about a payment of ours, or came to nothing."""
-    payment = ledger_payment(told.payment_id)
-    if payment is None:
-        logger.warning("Refund %s is of payment %s, which is not in our books.", told.id, told.payment_id)
-        return None
-    if told.status == "failed":
-        return None
-    return _adopt(payment, told) or _create_from_dashboard(payment, told)
-
-
-def ledger_payment(gateway_payment_id: str) -> Payment | None:
-    """What we have booked of a payment; the gateway is asked if that is nothing, since webhooks come in any order."""
-    booked = Payment.objects.filter(
-        gateway_payment_id=gateway_payment_id, entry__in=[Payment.Entry.CAPTURED, Payment.Entry.MISMATCH]
-    ).select_related("order__user")
-    if found := booked.first():
-        return found
-    confirm_payment(gateway_payment_id)
-    return booked.first()
-
-
-def _adopt(payment: Payment, told: GatewayRefund) -> Refund | None:
-    """Staff did by hand what waited for approval here."""
-    waiting = Refund.objects.select_related("order__user").filter(
-        order=payment.order, status=Refund.Status.WAITING, gateway_payment_id=told.payment_id
-    )
-    refund = waiting.filter(amount_paise=told.amount_paise).first()
-    if refund is None or not refund.move(
-        Refund.Status.WAITING, to=Refund.Status.SENT, gateway_refund_id=told.id, sending_at=timezone.now()
-    ):
-        return None
-    OrderEvent.note(refund.order, f"refund_adopted:{refund.pk}", f"Done in Razorpay's dashboard ({told.id}).")
-    return refund
-
-
-def _create_from_dashboard(payment: Payment, told: GatewayRefund) -> Refund | None:
-    our_id = _as_uuid(told.our_id)
-    is_ours_again = our_id is not None and Refund.objects.filter(pk=our_id).exists()
-    lines = None if is_ours_again else lines_worth(payment, told.amount_paise)
-    refund = Refund(
-        order=payment.order,
-        status=Refund.Status.SENT,
-        amount_paise=told.amount_paise,
-        gateway_payment_id=told.payment_id,
-        gateway_refund_id=told.id,
-        whole_payment_key=_whole_payment_key(payment, told),
-        reason=told.note[:200] or "Made in Razorpay's dashboard",
-        flag="" if lines is not None else "Made in Razorpay's dashboard; it is not clear which lines went back.",
-    )
-
-    def write() -> None:
-        refund.save(force_insert=True)
-        _take(refund, lines or [])
-        _close_seats(refund.order, lines or [])
-        text = f"{rupees(told.amount_paise)} given back in Razorpay's dashboard ({told.id}). {refund.flag}"
-        OrderEvent.note(refund.order, f"refund_requested:{refund.pk}", text)
-
-    try:
-        run_in_transaction(write)
-    except IntegrityError:
-        # Another process recorded it, or took its lines: then those are not free when we look again.
-        return _find_ours(told) or _create_from_dashboard(payment, told)
-    if refund.flag:
-        logger.error("Refund %s was made in the dashboard and matches no lines; a person must look.", refund.pk)
-    return refund
-
-
-def _whole_payment_key(payment: Payment, told: GatewayRefund) -> str | None:
-    is_whole = is_stray(payment) and told.amount_paise == payment.amount_paise
-    is_free = not Refund.objects.filter(whole_payment_key=told.payment_id).exists()
-    return told.payment_id if is_whole and is_free else None
-
-
-def lines_worth(payment: Payment, amount_paise: int) -> list[OrderLine] | None:
-    """The lines that this sum pays for, if there is no doubt: all that are left, or exactly one; else None.
-
-    No lines at all for a payment that no line belongs to.
-    """
-    if is_stray(payment):
-        return []
-    lines = list(payment.order.lines.all())
-    taken = lines_taken(lines)
-    free = [line for line in lines if line.pk not in taken]
-    if free and amount_paise == sum(line.amount_paise for line in free):
-        return free
-    exact = [line for line in free if line.amount_paise == amount_paise]
-    return exact if len(exact) == 1 else None
-
-
-def needs_lines(refund: Refund) -> bool:
-    """Whether money went back for we do not know what."""
-    return bool(refund.flag) and refund.status == Refund.Status.PROCESSED and not refund.lines.exists()
-
-
-def take_flag_down(refund: Refund, actor: User, reason: str) -> None:
-    """A person has seen to it, and says how."""
-    OrderEvent.note(refund.order, f"refund_seen:{uuid.uuid4()}", f"Seen to: “{refund.flag}” {reason}", actor)
-    refund.raise_flag("")
-
-
-def assign_lines(refund: Refund, lines: list[OrderLine], actor: User) -> None:
-    """A person says which lines a refund from the dashboard was for; none is an answer, too. Raises RefundRefused."""
-    if not needs_lines(refund):
-        raise RefundRefused("This refund needs no lines.")
-    if sum(line.amount_paise for line in lines) > refund.amount_paise:
-        raise RefundRefused(f"These lines are worth more than {rupees(refund.amount_paise)}.")
-
-    def write() -> None:
-        _take(refund, lines)
-        take_away(refund.order, refund.lines.all(), "Paid back")
-        refund.raise_flag("")
-        text = f"Refund {refund.gateway_refund_id} was for: {', '.join(map(str, lines)) or 'no line'}."
-        OrderEvent.note(refund.order, f"refund_assigned:{refund.pk}", text, actor)
-        on_commit(lambda: invoices.try_to_issue(refund))
-
-    try:
-        run_in_transaction(write)
-    except IntegrityError as error:
-        raise RefundRefused("One of these lines went back already.") from error
-
-
-# --- For the reconciler ---
 def unsettled(*, older_than: timedelta = timedelta(minutes=10)) -> "QuerySet[Refund]":
     """Refunds that should have come to an end by now, and those whose mail is missing; oldest first."""
     now = timezone.now()
@@ -609,10 +271,3 @@ def sweep(begins_at: datetime, ends_at: datetime) -> Iterable[GatewayRefund]:
         stands = {"processed": "processed", "failed": "failed"}.get(told.status, "sent")
         if known != stands and Payment.objects.filter(gateway_payment_id=told.payment_id).exists():
             yield told
-
-
-def _as_uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

@@ -20,7 +20,8 @@ from payments.admin.base import LookOnlyMixin, RupeesMixin
 from payments.confirmation import confirm_order
 from payments.models import Dispute, Order, OrderLine, Payment, Refund
 from payments.razorpay import GatewayError
-from payments.refunds import confirm_refunds, stray_payments
+from payments.refund_rules import stray_payments
+from payments.refund_settling import confirm_refunds
 from payments.timeline import timeline
 
 logger = logging.getLogger(__name__)

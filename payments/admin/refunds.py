@@ -19,12 +19,12 @@ from import_export import fields, resources
 from coursebundler.exports import ExportMixin
 from coursebundler.formatting import rupees
 from courses.admin import NEWEST_FIRST
-from payments import disputes, refunds
+from payments import disputes, refund_settling, refunds
 from payments.admin.base import LookOnlyMixin, RupeesMixin
 from payments.models import Dispute, Order, Payment, Refund, RefundLine, RefundPolicy
 from payments.razorpay import GatewayError
 from payments.refund_forms import ReasonForm, StaffRefundForm, selected
-from payments.refund_rules import calculate, lines_taken, needs_approval, policy_of, why_not_at_all
+from payments.refund_rules import calculate, is_stray, lines_taken, needs_approval, policy_of, why_not_at_all
 from payments.refunds import RefundRefused
 from users.requests import UserRequest
 
@@ -93,14 +93,14 @@ DECISIONS = {
         "Takes the flag away, without doing anything else. Say what you found.",
         MAY_SEE_TO,
         tuple(Refund.Status.values),
-        refunds.take_flag_down,
+        refund_settling.take_flag_down,
         has_reason=True,
     ),
 }
 
 
 def _check(refund: Refund) -> None:
-    refunds.confirm_refunds(refund.order)
+    refund_settling.confirm_refunds(refund.order)
     refund.refresh_from_db()
 
 
@@ -190,7 +190,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
                 for name, decision in DECISIONS.items()
                 if refund and _is_open_to(request, refund, name, decision)
             ],
-            "needs_lines": bool(refund and refunds.needs_lines(refund)) and request.user.has_perm(MAY_SEE_TO),
+            "needs_lines": bool(refund and refund_settling.needs_lines(refund)) and request.user.has_perm(MAY_SEE_TO),
         }
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
@@ -250,7 +250,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
             made = self._ask(request, lambda: refunds.request_payment_refund(payment, reason, request.user))
             if made:
                 return redirect("admin:payments_refund_change", made.pk)
-        context = {"payment": payment, "order": payment.order, "form": form, "is_stray": refunds.is_stray(payment)}
+        context = {"payment": payment, "order": payment.order, "form": form, "is_stray": is_stray(payment)}
         return self._page(request, "Refund this payment", "payment_refund", context)
 
     def assign_lines(self, request: UserRequest, refund_id: uuid.UUID) -> HttpResponse:
@@ -260,7 +260,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
         free = free_lines(refund.order)
         if request.method == "POST":
             chosen = [line for line in free if str(line.pk) in request.POST.getlist("line")]
-            self._act(request, refund, lambda: refunds.assign_lines(refund, chosen, request.user))
+            self._act(request, refund, lambda: refund_settling.assign_lines(refund, chosen, request.user))
             return redirect("admin:payments_refund_change", refund.pk)
         context = {"subject": refund, "order": refund.order, "lines": free}
         return self._page(request, "What was it for?", "assign_lines", context)

@@ -10,8 +10,8 @@ from django.db import connections
 from django.utils import timezone
 
 from courses.models import Grant, Progress
-from payments import razorpay, refunds
-from payments.confirmation import confirm_order
+from payments import razorpay, refund_settling, refunds
+from payments.confirmation import confirm_order, confirm_payment
 from payments.models import Order, OrderEvent, OrderLine, Payment, Refund, RefundLine, RefundPolicy, Seat
 from payments.razorpay import GatewayRefused, GatewayUnavailable
 from payments.refunds import RefundRefused
@@ -283,7 +283,7 @@ def test_what_was_called_off_and_is_at_the_gateway_all_the_same_is_flagged(
     refund = refunds.request_refund(order, lines[:1], "", alice)
     refunds.give_up(refund, stella, "")
     sandbox.switch(refund_seconds=60)
-    assert refunds.confirm_refund(in_dashboard(order, 30000, receipt=str(refund.pk))) == "pending"
+    assert refund_settling.confirm_refund(in_dashboard(order, 30000, receipt=str(refund.pk))) == "pending"
     refund.refresh_from_db()
     assert (refund.status, bool(refund.flag)) == ("failed", True)
     assert "a person must look" in caplog.text
@@ -293,7 +293,7 @@ def test_paid_back_although_called_off_it_is_booked_once(order, lines, alice, st
     refund = refunds.request_refund(order, lines[:1], "", alice)
     refunds.give_up(refund, stella, "")
     again = refunds.request_refund(order, lines[:2], "", stella)
-    refunds.confirm_refund(in_dashboard(order, 30000, receipt=str(refund.pk)))
+    refund_settling.confirm_refund(in_dashboard(order, 30000, receipt=str(refund.pk)))
     refund.refresh_from_db()
     assert (refund.status, bool(refund.flag), active(alice)) == ("processed", True, 3)
     refunds.give_up(again, stella, "")
@@ -346,13 +346,13 @@ def test_events_in_any_order_and_number_are_one_refund(sandbox, order, lines, al
     assert Payment.objects.filter(entry="refunded").count() == 1
     assert OrderEvent.objects.filter(key__startswith="refund_processed").count() == 1
     Grant.objects.update(revoked_at=None)
-    refunds.confirm_refunds(order)
+    refund_settling.confirm_refunds(order)
     assert active(alice) == 0, "what a crash left out is made up for"
 
 
 def test_a_refund_of_another_sum_is_flagged(order, lines, alice, in_dashboard, caplog):
     refund = refunds.request_refund(order, lines[:1], "", alice)
-    assert refunds.confirm_refund(in_dashboard(order, 12300, receipt=str(refund.pk))) == "mismatch"
+    assert refund_settling.confirm_refund(in_dashboard(order, 12300, receipt=str(refund.pk))) == "mismatch"
     refund.refresh_from_db()
     assert (refund.status, active(alice)) == ("approved", 3)
     assert "₹123" in refund.flag
@@ -383,21 +383,21 @@ def test_one_that_matches_nothing_waits_for_a_person(order, lines, alice, stella
     assert "a person must look" in caplog.text
     assert Payment.objects.get(entry="refunded").amount_paise == 25000
     with pytest.raises(RefundRefused, match="worth more"):
-        refunds.assign_lines(refund, lines[:1], stella)
-    refunds.assign_lines(refund, lines[1:2], stella)
+        refund_settling.assign_lines(refund, lines[:1], stella)
+    refund_settling.assign_lines(refund, lines[1:2], stella)
     assert (refund.flag, active(alice)) == ("", 2)
     with pytest.raises(RefundRefused, match="needs no lines"):
-        refunds.assign_lines(refund, lines[2:], stella)
+        refund_settling.assign_lines(refund, lines[2:], stella)
 
 
 def test_two_lines_of_the_same_price_are_in_doubt(sold, alice, courses, in_dashboard):
     order = sold(alice, {courses[0]: 20000, courses[1]: 20000})
-    refunds.confirm_refund(in_dashboard(order, 20000))
+    refund_settling.confirm_refund(in_dashboard(order, 20000))
     assert (Refund.objects.get().lines.count(), bool(Refund.objects.get().flag)) == (0, True)
 
 
 def test_what_waits_for_approval_may_be_done_by_hand(waiting, order, in_dashboard, alice):
-    refunds.confirm_refund(in_dashboard(order, 60000))
+    refund_settling.confirm_refund(in_dashboard(order, 60000))
     waiting.refresh_from_db()
     assert (waiting.status, Refund.objects.count(), active(alice)) == ("processed", 1, 0)
 
@@ -405,7 +405,7 @@ def test_what_waits_for_approval_may_be_done_by_hand(waiting, order, in_dashboar
 def test_a_second_refund_under_our_id_is_not_swallowed(order, lines, alice, in_dashboard):
     refund = refunds.request_refund(order, lines[:1], "", alice)
     refunds.send(refund)
-    refunds.confirm_refund(in_dashboard(order, 30000, receipt=str(refund.pk)))
+    refund_settling.confirm_refund(in_dashboard(order, 30000, receipt=str(refund.pk)))
     assert Payment.objects.filter(entry="refunded").count() == 2
     assert Refund.objects.exclude(pk=refund.pk).get().flag
 
@@ -414,7 +414,7 @@ def test_a_lost_event_is_found_by_sweeping(order, in_dashboard):
     in_dashboard(order, 60000)
     now = timezone.now()
     for told in refunds.sweep(now - timedelta(hours=1), now + timedelta(hours=1)):
-        refunds.apply_gateway_refund(told)
+        refund_settling.apply_gateway_refund(told)
     assert Refund.objects.get(order=order).status == "processed"
     known = [told.payment_id for told in refunds.sweep(now - timedelta(hours=1), now + timedelta(hours=1))]
     assert order.payments.first().gateway_payment_id not in known
@@ -442,7 +442,7 @@ def test_refunds_of_others_are_left_alone(sandbox, db, hook, caplog):
 # --- Payments that should not have been made ---
 def test_a_second_payment_goes_back_whole_and_takes_nothing(sandbox, order, stella, alice):
     extra = sandbox.pay(order)["razorpay_payment_id"]
-    refunds.confirm_payment(extra)
+    confirm_payment(extra)
     first, second = order.payments.order_by("created_at")
     with pytest.raises(RefundRefused, match="Give its lines back"):
         refunds.request_payment_refund(first, "", stella)
@@ -458,7 +458,7 @@ def test_a_second_payment_goes_back_whole_and_takes_nothing(sandbox, order, stel
 
 def test_a_payment_that_does_not_match_goes_back(sandbox, alice, course, open_order, stella):
     order = open_order(alice, course)
-    refunds.confirm_payment(sandbox.pay(order, amount=100)["razorpay_payment_id"])
+    confirm_payment(sandbox.pay(order, amount=100)["razorpay_payment_id"])
     payment = Payment.objects.get(entry="mismatch")
     refund = refunds.request_payment_refund(payment, "Wrong sum", stella)
     refunds.send(refund)

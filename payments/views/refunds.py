@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from coursebundler.formatting import rupees
-from payments import refunds
+from payments import refund_settling, refunds
 from payments.models import Order, Refund, RefundPolicy
 from payments.razorpay import GatewayError
 from payments.refund_forms import RefundForm, selected
@@ -93,6 +93,6 @@ def ask_about_refunds(order: Order) -> None:
     if not is_open or not cache.add(f"refunds-asked:{order.pk}", 1, 60):
         return
     try:
-        refunds.confirm_refunds(order)
+        refund_settling.confirm_refunds(order)
     except GatewayError as error:
         logger.warning("The refunds of order %s are not confirmed yet: %s", order.pk, error)

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from payments import disputes, refunds, subscriptions
+from payments import disputes, refund_settling, subscriptions
 from payments.confirmation import Outcome, confirm_payment
 from payments.models import WebhookEvent
 from payments.razorpay import GatewayError, verify_webhook_signature
@@ -97,7 +97,7 @@ def _id_in(event: dict[str, Any], kind: str) -> str:
 
 def _refund(event: dict[str, Any]) -> str:
     """The gateway is asked how the refund stands now; one that we did not make is recorded."""
-    return refunds.confirm_refund(_id_in(event, "refund"))
+    return refund_settling.confirm_refund(_id_in(event, "refund"))
 
 
 def _dispute(event: dict[str, Any]) -> str:
