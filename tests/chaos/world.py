@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from tests.documentdb_server import DocumentDBServer
 from tests.proxy import Proxy
@@ -61,9 +63,25 @@ class World:
         self.stack.callback(server.forget)
         self.proxy = Proxy(server.port)
         self.stack.callback(self.proxy.close)
+        self._end_abandoned_transactions(server.port)
         # Direct: the server would tell its own address, and the driver would go past the proxy.
         options = "engine=8.0.2&tls=false&replicaSet=secantus&directConnection=true"
         return f"documentdb://127.0.0.1:{self.proxy.port}/coursebundler?{options}"
+
+    def _end_abandoned_transactions(self, port: int) -> None:
+        """A killed worker leaves its transaction open. DocumentDB ends it after a minute by itself, this server when it
+        sees another transaction; until then everybody waits who wants the same rows."""
+        client: MongoClient[Any] = MongoClient("127.0.0.1", port, directConnection=True)
+        is_over = threading.Event()
+
+        def tick() -> None:
+            while not is_over.wait(1):
+                with contextlib.suppress(PyMongoError), client.start_session() as session, session.start_transaction():
+                    client.coursebundler.payments_plan.find_one({}, session=session)
+
+        threading.Thread(target=tick, daemon=True).start()
+        self.stack.callback(client.close)
+        self.stack.callback(is_over.set)
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -97,7 +115,7 @@ class World:
         command = [sys.executable, "-m", module, *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         running = [subprocess.Popen(command, cwd=ROOT, env=self.environment, **pipes) for _ in range(count)]
-        outputs = [process.communicate()[0] for process in running]
+        outputs = [process.communicate(timeout=300)[0] for process in running]
         return [(process.returncode, output) for process, output in zip(running, outputs, strict=True)]
 
     # --- The gateway ---
