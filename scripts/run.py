@@ -214,6 +214,8 @@ def main() -> None:
 if __name__ == "__main__":
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop_at)
+    # A shell has what it starts in the background ignore it, and everything that is started from there.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if sys.argv[1:2] == ["prepare"]:
             prepare(Path(sys.argv[2]))

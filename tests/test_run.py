@@ -43,6 +43,17 @@ def test_it_seeds_once_starts_quickly_again_and_leaves_nothing_running(run):
     assert min(times) < max(SECOND_START_SECONDS, 3 * min(loads))
 
 
+def test_it_stops_where_a_shell_has_it_ignore_the_signal(run):
+    """As what is started with “&” in a script does, and everything that is started from there."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with run.running():
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "Stopped." in run.output
+
+
 def seconds_to_load_the_site() -> float:
     began = time.monotonic()
     environment = clean_environment(DEBUG="true")
