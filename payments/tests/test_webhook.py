@@ -174,7 +174,8 @@ def test_it_asks_for_a_repetition_of_a_payment_the_gateway_does_not_know(sandbox
 def test_it_asks_for_a_repetition_when_we_fail(broken_inserts, sandbox, order, webhook):
     fields = sandbox.pay(order)
     broken_inserts("courses_grant")
-    assert webhook("payment.captured", fields["razorpay_payment_id"]).status_code == 500
+    # On DocumentDB the transaction is gone after the refused row, which is worth another try: 503.
+    assert webhook("payment.captured", fields["razorpay_payment_id"]).status_code in (500, 503)
     assert not WebhookEvent.objects.exists()
     order.refresh_from_db()
     assert not order.is_paid
