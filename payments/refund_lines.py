@@ -3,7 +3,6 @@
 All of it is for use inside a transaction, safe to repeat and to race.
 """
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +14,6 @@ from payments import entitlements
 from payments.models import Order, OrderEvent, OrderLine, Payment, Refund, RefundLine, Seat
 from payments.refund_rules import lines_taken
 from users.models import User
-
-logger = logging.getLogger(__name__)
 
 
 class RefundRefused(Exception):
@@ -55,7 +52,7 @@ def end(refund: Refund, statuses: Sequence[str], to: str, text: str, actor: User
     """Declined or failed: what it took is free again. Inside a transaction; says whether it was this call."""
     if not refund.move(*statuses, to=to, whole_payment_key=None, **values):
         return False
-    lines = [row.refunded_line for row in refund.lines.select_related("refunded_line")]
+    lines = lines_of(refund)
     refund.lines.update(line=None)
     open_seats(refund.order, lines)
     OrderEvent.note(refund.order, f"refund_{to}:{refund.pk}", text, actor)
