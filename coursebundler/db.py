@@ -37,18 +37,23 @@ def on_commit(callback: Callable[[], object]) -> None:
     transaction.on_commit(callback)
 
 
-def run_in_transaction(function: Callable[[], Result]) -> Result:
-    """Run `function` inside `atomic`, again if another transaction was in its way; at most ATTEMPTS times.
+def run_in_transaction(
+    function: Callable[[], Result],
+    *,
+    attempts: int = ATTEMPTS,
+    is_worth_a_try: Callable[[DatabaseError], bool] | None = None,
+) -> Result:
+    """Run `function` inside `atomic`, again if another transaction was in its way; at most `attempts` times.
 
     SQLite makes a second writer wait; DocumentDB refuses it, and whoever is refused has to start over. `function` must
     be safe to repeat: what it did to the database is undone, mail that it sent is not.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         try:
             with atomic():
                 return function()
         except DatabaseError as error:
-            if attempt == ATTEMPTS or not is_transient(error) or _is_in_transaction():
+            if attempt == attempts or not (is_worth_a_try or is_transient)(error) or _is_in_transaction():
                 raise
         time.sleep(pause_seconds(attempt))
     raise AssertionError("unreachable")

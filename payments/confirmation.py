@@ -67,7 +67,7 @@ def _apply(order: Order, payment: GatewayPayment) -> Outcome:
     if payment.status == "failed":
         _record(order, payment, Payment.Entry.FAILED)
         return Outcome.FAILED
-    if payment.status == "refunded":  # all of it, and payments/refund_settling.py books that; it pays for nothing any more
+    if payment.status == "refunded":  # all of it; payments/refund_settling.py books that
         return Outcome.REFUNDED
     # Authorized money is on its way and Razorpay captures it.
     return Outcome.PENDING if payment.status in ("created", "authorized") else Outcome.UNPAID

@@ -5,18 +5,17 @@ unique key lets one taker have it. Nothing is numbered that is not stored: a pro
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError
+from django.db import IntegrityError
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
-from coursebundler.db import is_transient, pause_seconds, run_in_transaction
+from coursebundler.db import is_transient, run_in_transaction
 from payments import earnings
 from payments.models import Dispute, Order, OrderEvent, OrderLine, Refund, TaxDocument
 from payments.shares import split_amount
@@ -111,14 +110,11 @@ def _is_final(source: Refund | Dispute) -> bool:
 
 def _issue_once(key: str, make: Maker, clock: Clock) -> TaxDocument | None:
     """Whoever finds its number taken starts over: with several at once, each round has a winner."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return _find(key) or run_in_transaction(lambda: _find(key) or _number_and_store(key, make(), clock))
-        except DatabaseError as error:
-            if attempt == ATTEMPTS or not (isinstance(error, IntegrityError) or is_transient(error)):
-                raise
-        time.sleep(pause_seconds(attempt))
-    raise AssertionError("unreachable")
+    return _find(key) or run_in_transaction(
+        lambda: _find(key) or _number_and_store(key, make(), clock),
+        attempts=ATTEMPTS,
+        is_worth_a_try=lambda error: isinstance(error, IntegrityError) or is_transient(error),
+    )
 
 
 def _find(key: str) -> TaxDocument | None:
