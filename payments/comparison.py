@@ -5,10 +5,10 @@ whatever day we heard of them, so a payment at midnight is no difference.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
@@ -23,6 +23,7 @@ from payments.tax import INDIA
 
 logger = logging.getLogger(__name__)
 Kind = BooksDifference.Kind
+Theirs = TypeVar("Theirs")
 
 PAGE = 500
 TAKEN = ["captured", "refunded"]  # what a payment's status is once its money was taken
@@ -75,32 +76,56 @@ def _store(day: date, comparison: Comparison) -> BooksReport:
     return report
 
 
+# --- The ledger's rows against the gateway's lists ---
+def _match(
+    comparison: Comparison,
+    booked: "QuerySet[Payment]",
+    id_field: str,
+    there: dict[str, Any],
+    ask: Callable[[str], Any],
+    compare: Callable[[Comparison, Payment | None, Any], None],
+) -> list[Payment]:
+    """Compare what the gateway lists with our rows of whatever day, and our other rows of the day with what it says
+    when it is asked about them. Returns our rows of the day."""
+    booked = booked.select_related("order")
+    here = _by(booked, id_field, there)
+    for reference, theirs in there.items():
+        compare(comparison, here.get(reference), theirs)
+    of_today = [row for page in comparison.of_the_day(booked, "created_at") for row in page]
+    for ours in of_today:
+        if (reference := getattr(ours, id_field)) not in there:
+            compare(comparison, ours, ask(reference))
+    return of_today
+
+
+def _found(fetch: Callable[[str], Theirs], reference: str) -> Theirs | None:
+    try:
+        return fetch(reference)
+    except GatewayUnknownId:
+        return None
+
+
+def _total_paise(rows: Iterable[Any]) -> int:
+    return sum(row.amount_paise for row in rows)
+
+
 # --- Payments ---
 def compare_payments(comparison: Comparison) -> None:
     listed = razorpay.fetch_payments_between(comparison.begins_at, comparison.ends_at)
     there = {payment.id: payment for payment in listed if payment.status in TAKEN}
-    booked = Payment.objects.filter(entry__in=MONEY_IN).select_related("order")
-    here = _by(booked, "gateway_payment_id", there)
-    for payment_id, theirs in there.items():
-        _compare_payment(comparison, here.get(payment_id), theirs)
-    of_today = [row for page in comparison.of_the_day(booked, "created_at") for row in page]
-    for ours in of_today:
-        if ours.gateway_payment_id not in there:
-            _compare_payment(comparison, ours, _ask_for_payment(ours.gateway_payment_id))
+    booked = Payment.objects.filter(entry__in=MONEY_IN)
+    of_today = _match(comparison, booked, "gateway_payment_id", there, _ask_for_payment, _compare_payment)
     comparison.figures |= {
         "payments_here": len(of_today),
         "payments_there": len(there),
-        "paise_here": sum(payment.amount_paise for payment in of_today),
-        "paise_there": sum(payment.amount_paise for payment in there.values()),
+        "paise_here": _total_paise(of_today),
+        "paise_there": _total_paise(there.values()),
     }
 
 
 def _ask_for_payment(payment_id: str) -> razorpay.GatewayPayment | None:
-    try:
-        payment = razorpay.fetch_payment(payment_id)
-    except GatewayUnknownId:
-        return None
-    return payment if payment.status in TAKEN else None
+    payment = _found(razorpay.fetch_payment, payment_id)
+    return payment if payment and payment.status in TAKEN else None
 
 
 def _compare_payment(comparison: Comparison, ours: Payment | None, theirs: razorpay.GatewayPayment | None) -> None:
@@ -131,28 +156,19 @@ def _compare_amounts(comparison: Comparison, reference: str, ours: Payment, thei
 def compare_refunds(comparison: Comparison) -> None:
     listed = razorpay_refunds.fetch_refunds_between(comparison.begins_at, comparison.ends_at)
     there = {refund.id: refund for refund in listed if refund.status == "processed"}
-    booked = Payment.objects.filter(entry=Payment.Entry.REFUNDED).select_related("order")
-    here = _by(booked, "gateway_reference", there)
-    for refund_id, theirs in there.items():
-        _compare_refund(comparison, here.get(refund_id), theirs)
-    of_today = [row for page in comparison.of_the_day(booked, "created_at") for row in page]
-    for ours in of_today:
-        if ours.gateway_reference not in there:
-            _compare_refund(comparison, ours, _ask_for_refund(ours.gateway_reference))
+    booked = Payment.objects.filter(entry=Payment.Entry.REFUNDED)
+    of_today = _match(comparison, booked, "gateway_reference", there, _ask_for_refund, _compare_refund)
     comparison.figures |= {
         "refunds_here": len(of_today),
         "refunds_there": len(there),
-        "refunded_paise_here": sum(refund.amount_paise for refund in of_today),
-        "refunded_paise_there": sum(refund.amount_paise for refund in there.values()),
+        "refunded_paise_here": _total_paise(of_today),
+        "refunded_paise_there": _total_paise(there.values()),
     }
 
 
 def _ask_for_refund(refund_id: str) -> razorpay_refunds.GatewayRefund | None:
-    try:
-        refund = razorpay_refunds.fetch_refund(refund_id)
-    except GatewayUnknownId:
-        return None
-    return refund if refund.status == "processed" else None
+    refund = _found(razorpay_refunds.fetch_refund, refund_id)
+    return refund if refund and refund.status == "processed" else None
 
 
 def _compare_refund(
@@ -173,21 +189,13 @@ def compare_disputes(comparison: Comparison) -> None:
     """Those opened on the day, and those that our ledger lost on it: Razorpay's list knows no day of the loss."""
     listed = razorpay_refunds.fetch_disputes_between(comparison.begins_at, comparison.ends_at)
     there = {dispute.id: dispute for dispute in listed if dispute.status == "lost"}
-    booked = Payment.objects.filter(entry=Payment.Entry.CHARGED_BACK).select_related("order")
-    here = _by(booked, "gateway_reference", there)
-    for dispute_id, theirs in there.items():
-        _compare_dispute(comparison, here.get(dispute_id), theirs)
-    for ours in (row for page in comparison.of_the_day(booked, "created_at") for row in page):
-        if ours.gateway_reference not in there:
-            _compare_dispute(comparison, ours, _ask_for_dispute(ours.gateway_reference))
+    booked = Payment.objects.filter(entry=Payment.Entry.CHARGED_BACK)
+    _match(comparison, booked, "gateway_reference", there, _ask_for_dispute, _compare_dispute)
 
 
 def _ask_for_dispute(dispute_id: str) -> razorpay_refunds.GatewayDispute | None:
-    try:
-        dispute = razorpay_refunds.fetch_dispute(dispute_id)
-    except GatewayUnknownId:
-        return None
-    return dispute if dispute.status == "lost" else None
+    dispute = _found(razorpay_refunds.fetch_dispute, dispute_id)
+    return dispute if dispute and dispute.status == "lost" else None
 
 
 def _compare_dispute(
