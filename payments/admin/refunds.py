@@ -1,16 +1,12 @@
-"""Refunds, disputes and the refund policy in the admin: every step is confirmed on a page that says what it will do."""
+"""Refunds in the admin: every step is confirmed on a page that says what it will do."""
 
 import logging
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError
-from django.db.models import Max, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -19,117 +15,26 @@ from import_export import fields, resources
 from coursebundler.exports import ExportMixin
 from coursebundler.formatting import rupees
 from courses.admin import NEWEST_FIRST
-from payments import disputes, refund_settling, refunds
+from payments import refund_settling, refunds
 from payments.admin.base import LookOnlyMixin, RupeesMixin
-from payments.models import Dispute, Order, Payment, Refund, RefundLine, RefundPolicy
+from payments.admin.refund_decisions import DECISIONS, Decision
+from payments.admin.refund_parts import (
+    MAY_ASK,
+    MAY_SEE_TO,
+    FlagFilter,
+    FlagMixin,
+    RefundLineInline,
+    free_lines,
+    require,
+)
+from payments.models import Order, Payment, Refund
 from payments.razorpay import GatewayError
 from payments.refund_forms import ReasonForm, StaffRefundForm, selected
-from payments.refund_rules import calculate, is_stray, lines_taken, needs_approval, policy_of, why_not_at_all
+from payments.refund_rules import calculate, is_stray, needs_approval, policy_of, why_not_at_all
 from payments.refunds import RefundRefused
 from users.requests import UserRequest
 
 logger = logging.getLogger(__name__)
-
-MAY_ASK, MAY_DECIDE, MAY_SEE_TO = "payments.add_refund", "payments.approve_refund", "payments.change_refund"
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A button of a refund: what it says it does, who may press it, when, and what it calls."""
-
-    label: str
-    explanation: str
-    permission: str
-    statuses: tuple[str, ...]
-    act: Callable[[Refund, Any, str], None]
-    has_reason: bool = False
-
-
-def _approve(refund: Refund, staff: Any, reason: str) -> None:
-    refunds.approve(refund, staff)
-    refunds.send(refund)
-
-
-DECISIONS = {
-    "approve": Decision(
-        "Approve and send",
-        "The money goes back through Razorpay. When Razorpay says that it has, these lines close for the student.",
-        MAY_DECIDE,
-        (Refund.Status.WAITING,),
-        _approve,
-    ),
-    "decline": Decision(
-        "Decline",
-        "Nothing goes back, the lines can be asked for again, and the student gets a mail with your reason.",
-        MAY_DECIDE,
-        (Refund.Status.WAITING,),
-        refunds.decline,
-        has_reason=True,
-    ),
-    "send": Decision(
-        "Send now",
-        "Razorpay is asked again to pay it back. It is looked for there first, so it cannot go out twice.",
-        MAY_SEE_TO,
-        (Refund.Status.APPROVED,),
-        lambda refund, staff, reason: refunds.send(refund),
-    ),
-    "give-up": Decision(
-        "Call off",
-        "It is not sent any more, and the lines can be asked for again. Not possible once Razorpay has it.",
-        MAY_SEE_TO,
-        (Refund.Status.APPROVED,),
-        refunds.give_up,
-        has_reason=True,
-    ),
-    "check": Decision(
-        "Check with Razorpay",
-        "Razorpay is asked how its refunds of this order stand, and what it says is applied.",
-        MAY_SEE_TO,
-        tuple(Refund.Status.values),
-        lambda refund, staff, reason: _check(refund),
-    ),
-    "seen": Decision(
-        "Seen to",
-        "Takes the flag away, without doing anything else. Say what you found.",
-        MAY_SEE_TO,
-        tuple(Refund.Status.values),
-        refund_settling.take_flag_down,
-        has_reason=True,
-    ),
-}
-
-
-def _check(refund: Refund) -> None:
-    refund_settling.confirm_refunds(refund.order)
-    refund.refresh_from_db()
-
-
-class FlagFilter(admin.SimpleListFilter):
-    title, parameter_name = "flag", "flagged"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "A person has to look"), ("no", "Nothing to do")]
-
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-        if self.value() == "yes":
-            return queryset.exclude(flag="")
-        return queryset.filter(flag="") if self.value() == "no" else queryset
-
-
-class FlagMixin:
-    @admin.display(description="no flag", boolean=True)
-    def is_settled(self, row: Any) -> bool:
-        return not row.flag
-
-
-class RefundLineInline(LookOnlyMixin, RupeesMixin, admin.TabularInline):
-    model = RefundLine
-    fields = ["refunded_line", "amount"]
-    readonly_fields = ["amount"]
-    verbose_name_plural = "what goes back"
-
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        return super().get_queryset(request).select_related("refunded_line")
 
 
 class RefundResource(resources.ModelResource):
@@ -201,7 +106,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
         decision = DECISIONS.get(what)
         if decision is None:
             return HttpResponse("There is no such step.", status=404)
-        _require(request, decision.permission)
+        require(request, decision.permission)
         form = ReasonForm(request.POST or None) if decision.has_reason else None
         if request.method == "POST" and (form is None or form.is_valid()):
             reason = form.cleaned_data["reason"] if form else ""
@@ -213,7 +118,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
 
     def refund_order(self, request: UserRequest, order_id: uuid.UUID) -> HttpResponse:
         """The refund calculator for staff, who may go beyond the policy."""
-        _require(request, MAY_ASK)
+        require(request, MAY_ASK)
         order = get_object_or_404(Order.objects.select_related("user", "refund_policy"), pk=order_id)
         shares = calculate(order)
         form = StaffRefundForm(shares, request.POST or None)
@@ -242,7 +147,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
 
     def refund_payment(self, request: UserRequest, payment_id: uuid.UUID) -> HttpResponse:
         """For a payment that no order accounts for: paid twice, or not what was asked."""
-        _require(request, MAY_ASK)
+        require(request, MAY_ASK)
         payment = get_object_or_404(Payment.objects.select_related("order__user"), pk=payment_id)
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
@@ -255,7 +160,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
 
     def assign_lines(self, request: UserRequest, refund_id: uuid.UUID) -> HttpResponse:
         """A person says which lines a refund from Razorpay's dashboard was for."""
-        _require(request, MAY_SEE_TO)
+        require(request, MAY_SEE_TO)
         refund = get_object_or_404(Refund.objects.select_related("order__user"), pk=refund_id)
         free = free_lines(refund.order)
         if request.method == "POST":
@@ -297,108 +202,7 @@ class RefundAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.Mode
         return TemplateResponse(request, f"payments/admin/{template}.html", context)
 
 
-def _require(request: UserRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
-        raise PermissionDenied
-
-
 def _is_open_to(request: UserRequest, refund: Refund, name: str, decision: Decision) -> bool:
     if name == "seen" and not refund.flag:
         return False
     return refund.status in decision.statuses and request.user.has_perm(decision.permission)
-
-
-def free_lines(order: Order) -> list[Any]:
-    """The lines of the order that have not gone back and are not about to."""
-    lines = list(order.lines.all())
-    taken = lines_taken(lines)
-    return [line for line in lines if line.pk not in taken]
-
-
-class DisputeResource(resources.ModelResource):
-    order = fields.Field(attribute="order__number")
-    email = fields.Field(attribute="order__user__email")
-
-    class Meta:
-        model = Dispute
-
-
-@admin.register(Dispute)
-class DisputeAdmin(LookOnlyMixin, FlagMixin, RupeesMixin, ExportMixin, admin.ModelAdmin):
-    resource_classes = [DisputeResource]
-    ordering = NEWEST_FIRST
-    list_display = ["created_at", "order", "amount", "status", "is_settled", "phase", "respond_by"]
-    list_filter = ["status", FlagFilter, "phase", "created_at"]
-    list_select_related = ["order"]
-    list_per_page = 50
-    search_fields = ["order__number", "order__user__email", "gateway_payment_id", "gateway_dispute_id"]
-    search_help_text = "E-mail address, order number, Razorpay payment id or Razorpay dispute id"
-    inlines = [RefundLineInline]
-    actions = ["check_selected", "take_flags_down"]
-    change_form_template = "payments/admin/dispute_change_form.html"
-
-    def get_urls(self) -> list[URLPattern]:
-        assign = path(
-            "<uuid:dispute_id>/lines", self.admin_site.admin_view(self.assign_lines), name="payments_dispute_lines"
-        )
-        return [assign, *super().get_urls()]
-
-    @admin.action(description="Check with Razorpay", permissions=["view"])
-    def check_selected(self, request: HttpRequest, rows: "QuerySet[Dispute]") -> None:
-        for dispute in rows[:50]:
-            try:
-                status = disputes.confirm_dispute(dispute.gateway_dispute_id)
-            except GatewayError as error:
-                logger.warning("Dispute %s could not be checked: %s", dispute.pk, error)
-                self.message_user(request, f"{dispute}: Razorpay did not answer.", messages.ERROR)
-                return
-            self.message_user(request, f"{dispute}: Razorpay says {status}.", messages.SUCCESS)
-
-    @admin.action(description="Seen to: take the flag away", permissions=["view"])
-    def take_flags_down(self, request: UserRequest, rows: "QuerySet[Dispute]") -> None:
-        _require(request, MAY_SEE_TO)
-        for dispute in rows.exclude(flag="").select_related("order")[:50]:
-            disputes.take_flag_down(dispute, request.user)
-
-    def change_view(self, request: Any, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        dispute = self.get_object(request, object_id)
-        context = {"needs_lines": dispute and disputes.needs_lines(dispute) and request.user.has_perm(MAY_SEE_TO)}
-        response: HttpResponse = super().change_view(request, object_id, form_url, context)
-        return response
-
-    def assign_lines(self, request: UserRequest, dispute_id: uuid.UUID) -> HttpResponse:
-        """A person says which lines a lost dispute took."""
-        _require(request, MAY_SEE_TO)
-        dispute = get_object_or_404(Dispute.objects.select_related("order__user"), pk=dispute_id)
-        free = free_lines(dispute.order)
-        if request.method == "POST":
-            chosen = [line for line in free if str(line.pk) in request.POST.getlist("line")]
-            try:
-                disputes.assign_lines(dispute, chosen, request.user)
-            except (RefundRefused, IntegrityError):
-                self.message_user(request, "These lines went back already, or need no person.", messages.ERROR)
-            return redirect("admin:payments_dispute_change", dispute.pk)
-        context = {"subject": dispute, "order": dispute.order, "lines": free, "title": "What did the bank take?"}
-        context |= {**self.admin_site.each_context(request), "opts": self.opts}
-        return TemplateResponse(request, "payments/admin/assign_lines.html", context)
-
-
-@admin.register(RefundPolicy)
-class RefundPolicyAdmin(LookOnlyMixin, ExportMixin, admin.ModelAdmin):
-    """Versions are added and never changed: somebody may have bought under each of them."""
-
-    list_display = ["version", "window_days", "progress_percent", "created_at"]
-    list_filter = ["created_at"]
-    search_fields = ["text"]
-    fields = ["text", "window_days", "progress_percent"]
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return admin.ModelAdmin.has_add_permission(self, request)
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        current = RefundPolicy.objects.current()
-        return {name: getattr(current, name) for name in ("text", "window_days", "progress_percent")}
-
-    def save_model(self, request: HttpRequest, obj: RefundPolicy, form: Any, change: Any) -> None:
-        obj.version = (RefundPolicy.objects.aggregate(last=Max("version"))["last"] or 0) + 1
-        super().save_model(request, obj, form, change)
