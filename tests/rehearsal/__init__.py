@@ -1,0 +1,1 @@
+"""`make rehearse`: the site under load while parts of it fail (docs/failure-tests.md)."""
