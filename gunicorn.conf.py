@@ -1,17 +1,32 @@
 """How gunicorn serves the site; `make run`, the container and the tests all start it with this file."""
 
 import os
+import sys
+from typing import Any
 
-bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104  (a container's door)
+from coursebundler import drain, logs, metrics
+
+
+def number(name: str, text: str, *, at_least: int) -> int:
+    """The value of the variable; anything but a whole number ends the start with a sentence."""
+    if not (text.isascii() and text.isdecimal() and at_least <= int(text) < 65536):
+        sys.exit(f"{name}={text} is not possible: it is a whole number from {at_least} to 65535.")
+    return int(text)
+
+
+port = number("PORT", os.environ.get("PORT", "8000"), at_least=0)
+bind = f"{os.environ.get('HOST', '0.0.0.0')}:{port}"  # noqa: S104  (a container's door)
 worker_class = "gthread"
 # Two processes use two cores; threads wait for the database and for slow clients meanwhile.
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = int(os.environ.get("WEB_THREADS", "4"))
+workers = number("WEB_CONCURRENCY", os.environ.get("WEB_CONCURRENCY", "2"), at_least=1)
+threads = number("WEB_THREADS", os.environ.get("WEB_THREADS", "4"), at_least=1)
 # Loaded once before the workers are forked: they share its memory, and a broken setting stops the start at once.
 preload_app = True
 # Longer than a load balancer's idle time-out (60 s): otherwise it may send a request into a closing connection.
 keepalive = 75
-# Shorter than the 60 s after which ECS kills a stopping task.
+# How long it serves on after SIGTERM while /health/ready says no (coursebundler/drain.py); 0 for not at all.
+drain_seconds = number("DRAIN_SECONDS", os.environ.get("DRAIN_SECONDS", "20"), at_least=0)
+# Then this long for what is in flight. Both together are shorter than the 90 s after which ECS kills a stopping task.
 graceful_timeout = 50
 timeout = 60
 # A worker is replaced now and then, not both at once; what leaks, leaks little.
@@ -25,3 +40,20 @@ secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True
 accesslog = None
 proc_name = "coursebundler"
+# gunicorn's own words are JSON as well, except on a laptop.
+if os.environ.get("DEBUG", "").lower() not in ("true", "1", "yes", "on"):
+    logconfig_dict = logs.configuration(level="INFO", service=os.environ.get("SERVICE_ROLE", "site"))
+
+
+def when_ready(server: Any) -> None:
+    drain.on_sigterm(drain_seconds)
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """While it drains, no connection is kept: gunicorn will close them, and somebody might just be sending on one."""
+    if drain.has_begun():
+        request.force_close()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    metrics.requests.flush()

@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from coursebundler import drain
 from coursebundler.db import reason_of
 
 logger = logging.getLogger(__name__)
@@ -18,13 +19,24 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers, else 503, and the load balancer sends traffic elsewhere."""
+    """200 when the database answers, else 503, and the load balancer sends traffic elsewhere.
+
+    503 at once if this process was told to stop: it serves on until everybody has noticed (coursebundler/drain.py).
+    """
+    if drain.has_begun():
+        return _not_ready("draining")
     try:
         get_user_model()._default_manager.values_list("pk").first()
     except DatabaseError as error:
         logger.error("Not ready: %s", reason_of(error))
-        return JsonResponse({"status": "unavailable"}, status=503)
+        return _not_ready("unavailable")
     return JsonResponse({"status": "ready"})
+
+
+def _not_ready(why: str) -> JsonResponse:
+    response = JsonResponse({"status": why}, status=503)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django would add an error to each
+    return response
 
 
 ENDPOINTS = {"/health/live": live, "/health/ready": ready}

@@ -10,7 +10,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from coursebundler import database_url
+from coursebundler import database_url, logs
 from coursebundler.media_storage import media_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -73,6 +73,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "coursebundler.observing.ObservingMiddleware",
     "coursebundler.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -271,24 +272,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- Logs: one JSON object a line in production, which CloudWatch reads; plain text on a laptop ---
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": {"()": "coursebundler.logs.JsonFormatter"},
-        "plain": {"format": "{levelname} {name}: {message}", "style": "{"},
-    },
-    "handlers": {
-        "stdout": {
-            "class": "logging.StreamHandler",
-            "stream": "ext://sys.stdout",
-            "formatter": "plain" if DEBUG else "json",
-        },
-    },
-    "root": {"handlers": ["stdout"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {
-        "django.server": {"handlers": [], "propagate": True},
-        "fontTools": {"level": "WARNING"},  # it tells of every letter of every PDF
-    },
-}
+# --- Logs and figures: one JSON object a line in production, which CloudWatch reads; plain text on a laptop ---
+# What the image runs as: frontend, backend or worker (coursebundler/start.py).
+SERVICE_ROLE = env.str("SERVICE_ROLE", default="site")
+METRICS = not DEBUG
+LOGGING = logs.configuration(level=env.str("LOG_LEVEL", default="INFO"), service=SERVICE_ROLE, is_json=not DEBUG)

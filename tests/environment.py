@@ -32,7 +32,16 @@ for name in list(os.environ):
         ("RAZORPAY_", "AWS_", "MEDIA_", "EMAIL_", "DATABASE_", "CLOUDFRONT_", "SELLER_", "GST_", "SAC_")
     ):
         del os.environ[name]
-for name in ("SECRET_KEY", "SITE_URL", "ALLOWED_HOSTS", "PROXY_COUNT", "LOG_LEVEL", "STATIC_ROOT", "HOST"):
+for name in (
+    "SECRET_KEY",
+    "SITE_URL",
+    "ALLOWED_HOSTS",
+    "PROXY_COUNT",
+    "LOG_LEVEL",
+    "STATIC_ROOT",
+    "HOST",
+    "SERVICE_ROLE",
+):
     os.environ.pop(name, None)
 os.environ.update(DEBUG="true", DATA_DIR=data_dir, PORT="8000", SANDBOX_PORT="9", STATIC_UNHASHED="true")
 

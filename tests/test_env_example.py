@@ -6,7 +6,8 @@ import re
 from tests.source import ROOT, parsed
 
 SETTINGS = ROOT / "coursebundler" / "settings.py"
-READERS = [SETTINGS, ROOT / "gunicorn.conf.py"]
+CONTAINER = [ROOT / "coursebundler" / f"{name}.py" for name in ("start", "heartbeat", "healthcheck")]
+READERS = [SETTINGS, ROOT / "gunicorn.conf.py", *CONTAINER]
 
 
 def read_by(path) -> set[str]:
