@@ -4,8 +4,9 @@
 VENV ?= .venv
 export VENV
 IN_VENV = $(VENV)/bin/python
+IN_VENV_DEPLOY = $(VENV)-deploy/bin/python
 
-.PHONY: help run test test-documentdb queries lint format chaos bench base dev
+.PHONY: check-deploy check-deploy-defects deploy-environment help run test test-documentdb queries lint format chaos bench base dev
 
 help:
 	@echo "make run     start the site and the payment sandbox (PORT, DATABASE_URL and DATA_DIR are honoured)"
@@ -16,6 +17,8 @@ help:
 	@echo "make format  put code and templates into shape"
 	@echo "make chaos   purchases while everything breaks; then the books must balance (SEED=, ENGINE=sqlite, PURCHASES=)"
 	@echo "make bench   requests per second beside a bare Django view"
+	@echo "make check-deploy  the deployment, without an AWS account: Terraform, rules, task definitions (needs terraform)"
+	@echo "make check-deploy-defects  that each of those checks catches what it is for"
 	@echo "make dev     only make the development environment in $(VENV)"
 
 run: base
@@ -50,3 +53,12 @@ base:
 
 dev:
 	@sh scripts/python.sh scripts/environment.py dev
+
+check-deploy: dev deploy-environment
+	@$(IN_VENV_DEPLOY) -m deploy.check
+
+check-deploy-defects: dev deploy-environment
+	@$(IN_VENV_DEPLOY) -m deploy.check defects
+
+deploy-environment:
+	@VENV=$(VENV)-deploy sh scripts/python.sh scripts/environment.py deploy

@@ -1,4 +1,4 @@
-"""Make the virtual environment match its lock: `sh scripts/python.sh scripts/environment.py base` (or `dev`).
+"""Make the virtual environment match its lock: `sh scripts/python.sh scripts/environment.py base` (`dev`, `deploy`).
 
 Uses the standard library only, since nothing is installed yet. Every file that is downloaded must have a hash that the
 lock names. Safe to run any number of times: it does nothing while the locks are as they were.
@@ -67,6 +67,8 @@ def install(kind: str) -> None:
         "pip",
         "install",
         "--require-hashes",
+        # A lock names every package, and deploy.txt one that another would have in an older version.
+        "--no-deps",
         "--no-input",
         "--disable-pip-version-check",
     ]
