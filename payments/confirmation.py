@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from django.utils import timezone
 
+from coursebundler import metrics
 from coursebundler.db import on_commit, run_in_transaction
 from coursebundler.formatting import rupees
 from coursebundler.logs import log_event
@@ -89,10 +90,15 @@ def mark_paid(order: Order, payment: GatewayPayment | None) -> bool:
         return False
     became_paid, is_new_payment = run_in_transaction(lambda: _book(order, payment))
     if became_paid:
-        log_event("order_paid", order=order.pk, payment=payment.id, amount_paise=payment.amount_paise)
+        _tell_paid(order, payment.id, payment.amount_paise)
     elif is_new_payment:
         _warn_if_paid_twice(order, payment)
     return True
+
+
+def _tell_paid(order: Order, payment_id: str, amount_paise: int) -> None:
+    log_event("order_paid", order=order.pk, payment=payment_id, amount_paise=amount_paise)
+    metrics.put(OrdersPaid=1, OrdersPaidPaise=amount_paise)
 
 
 def _mark_free(order: Order) -> bool:
@@ -102,7 +108,7 @@ def _mark_free(order: Order) -> bool:
         return False
     became_paid = run_in_transaction(lambda: _book_free(order))
     if became_paid:
-        log_event("order_paid", order=order.pk, payment="", amount_paise=0)
+        _tell_paid(order, "", 0)
     return Order.objects.paid().filter(pk=order.pk).exists()
 
 

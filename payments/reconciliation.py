@@ -15,6 +15,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from coursebundler import metrics
+from coursebundler.db import is_unavailable, reason_of
 from coursebundler.logs import log_event
 from payments import (
     additions,
@@ -56,12 +58,24 @@ class Tally:
         return f"{self.looked} looked at, {self.healed} healed, {self.failed} failed"
 
 
+def always() -> bool:
+    return True
+
+
 @dataclass
 class Run:
-    """What one run may do and what it did. `limit` is the number of rows that each job looks at, at the most."""
+    """What one run may do and what it did. `limit` is the number of rows that each job looks at, at the most.
+
+    `may_go_on` is asked before each row; the run ends with the row in hand once it says no.
+    """
 
     limit: int
+    may_go_on: Callable[[], bool] = always
     tallies: dict[str, Tally] = field(default_factory=dict)
+
+    @property
+    def healed(self) -> int:
+        return sum(tally.healed for tally in self.tallies.values())
 
     @property
     def failed(self) -> int:
@@ -71,27 +85,38 @@ class Run:
         return "; ".join(f"{name}: {tally}" for name, tally in self.tallies.items())
 
 
-def reconcile(*, limit: int = 1000) -> Run:
-    """Do every job, and go on after one that failed. Safe to run at any time and in parallel with itself."""
-    run = Run(limit)
-    for name, job in JOBS.items():
-        tally = run.tallies[name] = Tally()
-        try:
-            job(run, tally)
-        except GatewayError as error:
-            logger.warning("The reconciler's job “%s” waits for its next run: %s", name, error)
-            tally.failed += 1
-        except Exception:
-            logger.exception("The reconciler's job “%s” ended early; the others go on.", name)
-            tally.failed += 1
-        log_event("reconciled", job=name, looked=tally.looked, healed=tally.healed, failed=tally.failed)
+def reconcile(*, limit: int = 1000, jobs: Iterable[str] | None = None, may_go_on: Callable[[], bool] = always) -> Run:
+    """Do every job (or those named), and go on after one that failed. Safe to run at any time and beside itself."""
+    run = Run(limit, may_go_on)
+    for name in jobs or JOBS:
+        if may_go_on():
+            _do(name, run)
+    metrics.put(ReconcilerHeals=run.healed, ReconcilerFailures=run.failed)
     return run
 
 
-def each(rows: Iterable[Row], heal: Callable[[Row], object], tally: Tally) -> None:
+def _do(name: str, run: Run) -> None:
+    tally = run.tallies[name] = Tally()
+    try:
+        JOBS[name](run, tally)
+    except GatewayError as error:
+        logger.warning("The reconciler's job “%s” waits for its next run: %s", name, error)
+        tally.failed += 1
+    except Exception as error:
+        tally.failed += 1
+        if is_unavailable(error):
+            logger.error("The reconciler's job “%s” cannot ask the database: %s", name, reason_of(error))
+        else:
+            logger.exception("The reconciler's job “%s” ended early; the others go on.", name)
+    log_event("reconciled", job=name, looked=tally.looked, healed=tally.healed, failed=tally.failed)
+
+
+def each(run: Run, rows: Iterable[Row], heal: Callable[[Row], object], tally: Tally) -> None:
     """`heal` every row; it says whether there was something to heal. One failure stops nothing, a dead gateway does."""
     failures_in_a_row = 0
     for row in rows:
+        if not run.may_go_on():
+            return
         tally.looked += 1
         try:
             tally.healed += bool(heal(row))
@@ -100,7 +125,9 @@ def each(rows: Iterable[Row], heal: Callable[[Row], object], tally: Tally) -> No
             logger.warning("The reconciler has to come back to %r: %s", row, error)
             tally.failed += 1
             failures_in_a_row += 1
-        except Exception:
+        except Exception as error:
+            if is_unavailable(error):
+                raise  # or each of the other rows would wait for it as well
             logger.exception("The reconciler cannot settle %r.", row)
             tally.failed += 1
         if failures_in_a_row == GATEWAY_FAILURES:
@@ -110,7 +137,7 @@ def each(rows: Iterable[Row], heal: Callable[[Row], object], tally: Tally) -> No
 
 # --- Orders ---
 def settle_orders(run: Run, tally: Tally) -> None:
-    each(_pages_of_due_orders(run.limit), settle_order, tally)
+    each(run, _pages_of_due_orders(run.limit), settle_order, tally)
 
 
 def due_orders() -> "QuerySet[Order]":
@@ -185,7 +212,7 @@ def _complete(order: Order) -> bool:
 # --- Payments that nobody told us about ---
 def sweep_payments(run: Run, tally: Tally) -> None:
     """Money for orders that nobody asks about any more, and money for an order that was paid before."""
-    each(_unbooked_payments(*_swept()), _book, tally)
+    each(run, _unbooked_payments(*_swept()), _book, tally)
 
 
 def _swept() -> tuple[datetime, datetime]:
@@ -220,17 +247,17 @@ def _book(payment: GatewayPayment) -> bool:
 # --- What other modules know to be unsettled ---
 def settle_refunds(run: Run, tally: Tally) -> None:
     """Those that we know of, and those of the last day that nobody told us about."""
-    each(islice(refunds.unsettled(), run.limit), refunds.heal, tally)
-    each(refunds.sweep(*_swept()), refund_settling.apply_gateway_refund, tally)
+    each(run, islice(refunds.unsettled(), run.limit), refunds.heal, tally)
+    each(run, refunds.sweep(*_swept()), refund_settling.apply_gateway_refund, tally)
 
 
 def settle_disputes(run: Run, tally: Tally) -> None:
-    each(islice(disputes.unsettled(), run.limit), disputes.heal, tally)
-    each(disputes.sweep(*_swept()), disputes.apply_gateway_dispute, tally)
+    each(run, islice(disputes.unsettled(), run.limit), disputes.heal, tally)
+    each(run, disputes.sweep(*_swept()), disputes.apply_gateway_dispute, tally)
 
 
 def settle_subscriptions(run: Run, tally: Tally) -> None:
-    each(islice(subscriptions.near_boundary(), run.limit), subscriptions.heal, tally)
+    each(run, islice(subscriptions.near_boundary(), run.limit), subscriptions.heal, tally)
 
 
 def issue_documents(run: Run, tally: Tally) -> None:
@@ -241,7 +268,7 @@ def give_additions(run: Run, tally: Tally) -> None:
     """Whoever published an edition may have died before all buyers had it."""
     lately = BundleEdition.objects.filter(created_at__gt=timezone.now() - EDITIONS_WATCHED)
     bundles = Bundle.objects.filter(pk__in=list(lately.order_by().values_list("bundle_id", flat=True)))
-    each(bundles, additions.give_to_buyers, tally)
+    each(run, bundles, additions.give_to_buyers, tally)
 
 
 # --- Webhooks ---
@@ -253,9 +280,12 @@ def watch_webhooks(run: Run, tally: Tally) -> None:
     paid = Payment.objects.filter(entry=Payment.Entry.CAPTURED, created_at__gt=silent_since)
     payment_count = paid.filter(created_at__lt=now - RECONCILED_AFTER).count()
     age_seconds = int((now - newest).total_seconds()) if newest else -1
+    is_silent = payment_count and (newest is None or newest < silent_since)
     log_event("webhook_silence", seconds=age_seconds, payments=payment_count)
+    # Silence matters while payments come in; of a night without any, an alarm must not be made.
+    metrics.put(WebhookSilence=max(age_seconds, settings.WEBHOOK_SILENCE_HOURS * 3600) if is_silent else 0)
     tally.looked = payment_count
-    if payment_count and (newest is None or newest < silent_since):
+    if is_silent:
         logger.error(
             "No webhook for %d hours, but %d payments: is it disabled in Razorpay's dashboard?",
             settings.WEBHOOK_SILENCE_HOURS,

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from coursebundler import metrics
 from payments import disputes, refund_settling, subscriptions
 from payments.confirmation import Outcome, confirm_payment
 from payments.models import WebhookEvent
@@ -68,7 +70,16 @@ def _handle(body: bytes) -> tuple[str, str]:
     if handler is None:
         logger.warning("Webhook event of a kind that we do not know: %.60r", kind)
         return kind, "unknown"
-    return kind, handler(event)
+    outcome = handler(event)
+    _measure_age(event)
+    return kind, outcome
+
+
+def _measure_age(event: dict[str, Any]) -> None:
+    """How long ago it happened there. Their clock may be ahead of ours."""
+    happened_at = event.get("created_at")
+    if type(happened_at) is int:
+        metrics.put(WebhookAge=round(max(time.time() - happened_at, 0), 1))
 
 
 def _confirm(event: dict[str, Any]) -> str:
