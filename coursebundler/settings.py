@@ -37,6 +37,8 @@ if DEBUG:
 
 # --- The site and who may reach it ---
 SECRET_KEY = required("SECRET_KEY", development="development-only-not-a-secret-development-only-not-a-secret")
+# Keys of before, so that what they signed (sessions, links in mails) holds for a while after a change.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 SITE_URL = required("SITE_URL", development=f"http://localhost:{env.str('PORT', default='8000')}").rstrip("/")
 HOSTS_BY_DEFAULT = ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [urlsplit(SITE_URL).hostname]
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=HOSTS_BY_DEFAULT)
@@ -56,6 +58,7 @@ INSTALLED_APPS = [
     "courses",
     "users",
     "coursebundler.documentdb",
+    "coursebundler.backups",
     "coursebundler.apps.PortableAdminConfig",
     "coursebundler.apps.PortableAuthConfig",
     "coursebundler.apps.PortableContentTypesConfig",
@@ -117,6 +120,10 @@ DATABASES = database_url.databases(
     # Whether the catalogue's lists may come from DocumentDB's secondaries, some seconds old.
     listings_from_secondaries=env.bool("DATABASE_LISTINGS_FROM_SECONDARIES", default=False),
 )
+# The cluster's own user, for rotate_database_password alone; ECS gives it to no other task.
+DATABASE_MASTER_SECRET_ARN = env.str("DATABASE_MASTER_SECRET_ARN", default="").strip()
+# Where back_up puts dumps: file:///folder, or s3://bucket/prefix?region=…
+BACKUP_URL = env.str("BACKUP_URL", default=f"file://{DATA_DIR / 'backups'}" if DEBUG else "").strip()
 DEFAULT_AUTO_FIELD = "coursebundler.fields.UUIDAutoField"
 ALLAUTH_DEFAULT_AUTO_FIELD = DEFAULT_AUTO_FIELD
 MIGRATION_MODULES = {
@@ -212,6 +219,8 @@ RAZORPAY_BASE_URL = env.str(
 RAZORPAY_KEY_ID = required("RAZORPAY_KEY_ID", development="rzp_test_sandbox")
 RAZORPAY_KEY_SECRET = required("RAZORPAY_KEY_SECRET", development="sandbox-key-secret")
 RAZORPAY_WEBHOOK_SECRET = required("RAZORPAY_WEBHOOK_SECRET", development="sandbox-webhook-secret")
+# The one before, for as long as Razorpay may still repeat events that it signed with it: 24 hours.
+RAZORPAY_WEBHOOK_SECRET_PREVIOUS = env.str("RAZORPAY_WEBHOOK_SECRET_PREVIOUS", default="").strip()
 # For connecting and for each answer; a webhook of theirs must be answered within 5 s, and we ask back before we do.
 RAZORPAY_TIMEOUT_SECONDS = env.float("RAZORPAY_TIMEOUT_SECONDS", default=4)
 # Above this sum, all refunds of an order together, a second member of staff has to agree.

@@ -130,8 +130,12 @@ def verify_return_signature(order_id: str, payment_id: str, signature: str) -> b
 
 
 def verify_webhook_signature(raw_body: bytes, signature: str) -> bool:
-    """Whether Razorpay signed exactly these bytes with our webhook secret."""
-    return _is_signed(settings.RAZORPAY_WEBHOOK_SECRET, raw_body, signature)
+    """Whether Razorpay signed exactly these bytes with our webhook secret, or with the one of before.
+
+    After a change of the secret Razorpay may repeat events that it signed with the old one, for 24 hours.
+    """
+    known = (settings.RAZORPAY_WEBHOOK_SECRET, settings.RAZORPAY_WEBHOOK_SECRET_PREVIOUS)
+    return any(_is_signed(secret, raw_body, signature) for secret in known)
 
 
 def _is_signed(secret: str, message: bytes, signature: str) -> bool:

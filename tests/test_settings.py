@@ -47,8 +47,8 @@ def test_production_stops_and_names_what_is_missing(read_settings, name, value):
 
 def test_every_secret_is_required():
     text = (ROOT / "coursebundler" / "settings.py").read_text()
-    # An ARN is the address of a secret and opens nothing.
-    secrets = set(re.findall(r'"(\w*(?:SECRET|PASSWORD)\w*(?<!_ARN))"', text))
+    # An ARN is the address of a secret and opens nothing; most of the time there is no key of before.
+    secrets = set(re.findall(r'"(\w*(?:SECRET|PASSWORD)\w*(?<!_ARN)(?<!_FALLBACKS)(?<!_PREVIOUS))"', text))
     assert secrets <= set(required_names()), (
         "A secret must be read with required(), which has no default in production."
     )
@@ -62,6 +62,17 @@ def test_debug_is_off_unless_asked_for(read_settings):
 def test_a_laptop_needs_nothing_set(read_settings, tmp_path):
     settings = read_settings(DEBUG="true")
     assert settings["DATABASES"]["default"]["NAME"] == str(tmp_path / "db.sqlite3")
+
+
+def test_keys_of_before_still_hold(read_settings):
+    assert read_settings(**PRODUCTION)["SECRET_KEY_FALLBACKS"] == []
+    # As ECS gives it while there is none.
+    assert read_settings(**PRODUCTION, SECRET_KEY_FALLBACKS="")["SECRET_KEY_FALLBACKS"] == []
+    assert read_settings(**PRODUCTION, SECRET_KEY_FALLBACKS="one,two")["SECRET_KEY_FALLBACKS"] == ["one", "two"]
+
+
+def test_a_production_start_needs_no_place_for_backups(read_settings):
+    assert read_settings(**PRODUCTION)["BACKUP_URL"] == ""
 
 
 def test_development_secrets_never_reach_production(read_settings, monkeypatch):

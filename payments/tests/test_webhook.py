@@ -1,5 +1,6 @@
 """What the gateway tells us by itself."""
 
+import hmac
 import json
 
 import pytest
@@ -90,6 +91,23 @@ def test_it_lets_nobody_sign_with_an_empty_secret(sandbox, order, webhook, setti
     assert not Grant.objects.exists()
     settings.RAZORPAY_WEBHOOK_SECRET = "another"
     assert webhook("payment.captured", fields["razorpay_payment_id"]).status_code == 200
+    assert Grant.objects.exists()
+
+
+def test_it_takes_the_secret_of_before_while_there_is_one(sandbox, order, webhook, settings):
+    """The fixture signs with the secret that is set when it is called."""
+    fields = sandbox.pay(order)
+    body = json.dumps(
+        {"event": "payment.captured", "payload": {"payment": {"entity": {"id": fields["razorpay_payment_id"]}}}}
+    )
+    signature = hmac.new(settings.RAZORPAY_WEBHOOK_SECRET.encode(), body.encode(), "sha256").hexdigest()
+    settings.RAZORPAY_WEBHOOK_SECRET, before = "after", settings.RAZORPAY_WEBHOOK_SECRET
+    assert webhook("", body=body.encode(), signature=signature).status_code == 400
+    settings.RAZORPAY_WEBHOOK_SECRET_PREVIOUS = before
+    assert webhook("", body=body.encode(), signature=signature).status_code == 200
+    assert webhook("payment.captured", fields["razorpay_payment_id"]).status_code == 200, (
+        "the new one works at the same time"
+    )
     assert Grant.objects.exists()
 
 
