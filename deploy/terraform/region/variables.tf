@@ -8,7 +8,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,20}$", var.name))
-    error_message = "name is 2 to 21 lower-case letters, digits and hyphens, beginning with a letter: load balancers allow 32 characters in all."
+    error_message = "name is 2 to 21 lower-case letters, digits and hyphens, beginning with a letter."
   }
 }
 
@@ -21,8 +21,8 @@ variable "environment" {
     error_message = "environment is 2 to 10 lower-case letters and digits, for example production or staging."
   }
   validation {
-    condition     = length("${var.name}-${var.environment}") <= 23
-    error_message = "name and environment together have at most 23 characters with the hyphen: target groups allow 32, and \"-frontend\" is added."
+    condition     = length("${var.name}-${var.environment}") <= 28
+    error_message = "name and environment have at most 28 characters together with their hyphen: names of buckets end at 63, with account and region in them."
   }
 }
 
@@ -293,7 +293,7 @@ variable "max_tasks" {
     error_message = "max_tasks is a whole number from 1 on, or null."
   }
   validation {
-    condition     = alltrue([for service in ["frontend", "backend"] : local.capacity[service].min <= local.capacity[service].max])
+    condition     = alltrue([for role in local.web_roles : coalesce(var.min_tasks, local.targets[role].MinCapacity) <= coalesce(var.max_tasks, local.targets[role].MaxCapacity)])
     error_message = "min_tasks must not be greater than max_tasks (null stands for 2 and 10 of deploy/ecs/scaling/*.json)."
   }
 }
