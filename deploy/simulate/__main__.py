@@ -1,0 +1,60 @@
+"""`python -m deploy.simulate [SCENARIO…] [--pictures FOLDER]`, `… million`, `… document`: see docs/scaling.md."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from deploy.cost.prices import PriceError
+from deploy.cost.prices import read as read_prices
+from deploy.simulate import document, million, plot, report
+from deploy.simulate.fields import PolicyError
+from deploy.simulate.policies import FOLDER
+from deploy.simulate.scenarios import SCENARIOS, Scenario, run
+from deploy.simulate.settings import task_size
+
+
+def parsed() -> argparse.Namespace:
+    names = [scenario.name for scenario in SCENARIOS]
+    parser = argparse.ArgumentParser(prog="python -m deploy.simulate", description="Traffic against the scaling policies.")
+    parser.add_argument(
+        "what", nargs="*", help=f"{', '.join(names)}; million: a thousand to a million students on paper; "
+        "document: write docs/scaling.md and its pictures; nothing: all scenarios",
+    )  # fmt: skip
+    parser.add_argument("--policies", type=Path, default=FOLDER, help="another folder with scaling policies")
+    parser.add_argument("--pictures", type=Path, help="a folder for one SVG a scenario")
+    arguments = parser.parse_args()
+    for name in arguments.what:
+        if name not in (*names, "million", "document"):
+            parser.error(f"there is no {name}; there are {', '.join(names)}, million and document.")
+    return arguments
+
+
+def show(scenario: Scenario, policies: Path, pictures: Path | None) -> report.Summary:
+    result = run(scenario, policies)
+    print(report.story(scenario, result), flush=True)
+    if pictures:
+        pictures.mkdir(parents=True, exist_ok=True)
+        (pictures / f"{scenario.name}.svg").write_text(plot.draw(scenario, result), encoding="utf-8")
+    return report.summarize(scenario, result, task_size(scenario.service), read_prices())
+
+
+def main() -> int:
+    arguments = parsed()
+    try:
+        if "document" in arguments.what:
+            print(document.write())
+            return 0
+        if "million" in arguments.what:
+            print(million.text())
+            return 0
+        chosen = [scenario for scenario in SCENARIOS if scenario.name in arguments.what or not arguments.what]
+        summaries = [show(scenario, arguments.policies, arguments.pictures) for scenario in chosen]
+        print(f"\n{report.table(summaries)}")
+    except (PolicyError, PriceError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""What the simulation takes from elsewhere: task definitions, Terraform's values, measurements, and AWS's habits.
+
+Each figure is read from the file that has it. What AWS does not promise is an assumption and says so.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.simulate.fields import PolicyError
+from deploy.simulate.policies import ROOT
+
+TASKS = ROOT / "deploy" / "ecs"
+TERRAFORM = ROOT / "deploy" / "terraform"
+CAPACITY = ROOT / "deploy" / "simulate" / "capacity.json"
+PAGES = ROOT / "deploy" / "simulate" / "pages.json"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds. The load balancer's are those of deploy/terraform/region/balancer.tf; a test compares them."""
+
+    # Assumption: AWS says "one-minute periods" and not how late; a minute is what accounts show.
+    metric_delay: int = 60
+    # Assumption: Fargate finds a place, attaches a network interface and pulls an image of about 100 MB.
+    provision: int = 35
+    # Measured on half a processor ("start" in deploy/image's output), rounded up.
+    start: int = 8
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
+    # One passed check is enough for a new target; two are counted, to be on the safe side.
+    check_interval: int = 10
+    check_timeout: int = 5
+    healthy_checks: int = 2
+    unhealthy_checks: int = 2
+    deregistration: int = 30
+    # From the task definition and .env.example.
+    drain: int = 20
+    graceful: int = 50
+    stop: int = 90
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
+    idle: int = 60
+
+    @property
+    def until_healthy(self) -> int:
+        return self.start + self.healthy_checks * self.check_interval
+
+    @property
+    def until_refusal_is_seen(self) -> int:
+        """A task that answers its check with 503, or refuses the connection, gets no requests after so long."""
+        return self.unhealthy_checks * self.check_interval
+
+    @property
+    def until_silence_is_seen(self) -> int:
+        return self.until_refusal_is_seen + self.check_timeout
+
+
+@dataclass(frozen=True)
+class TaskSize:
+    processors: float
+    memory_mb: int
+    spot_weight: int = 0
+    on_demand_base: int = 2
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What requests cost a task, in milliseconds of processor time, as measured; by the journey that they are part of."""
+
+    milliseconds: dict[str, float]
+    memory_mb: float
+    source: str
+    cold_factor: float = 1.0
+    cold_requests: float = 0.0
+    unrendered_factor: float = 1.0  # a visitor's page that no process has rendered yet
+
+    def of_mix(self, mix: dict[str, float]) -> float:
+        """The mean over a mix of journeys (shares of requests that add up to one)."""
+        return sum(share * self.milliseconds[journey] for journey, share in mix.items())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def read_capacity(path: Path = CAPACITY, pages: Path = PAGES) -> Costs:
+    """Journeys from the rehearsal's measurement, what is special about cold tasks from bench/journey.py's."""
+    try:
+        found, single = read_json(path), read_json(pages)
+        seconds = found["cpu_seconds_per_request"]
+        requests = {name: float(row["cpu_ms"]) for name, row in single["requests"].items()}
+        return Costs(
+            milliseconds={name: 1000 * float(value) for name, value in seconds.items()},
+            memory_mb=float(found["memory_mb_per_task"]),
+            source=f"{found['command']}, {found['measured_at'][:10]}, {found['machine']}",
+            cold_factor=float(single["cold"]["factor"]),
+            cold_requests=float(single["cold"]["requests"]),
+            unrendered_factor=requests["course_student"] / requests["course_visitor"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PolicyError(f"{path.name} or {pages.name} says nothing that can be used: {error!r}.") from error
+
+
+def terraform_number(name: str, default: int) -> int:
+    """A number from production's values, else the variable's default in Terraform, else ours."""
+    values = TERRAFORM / "environments" / "production.tfvars"
+    if values.exists() and (found := re.search(rf"^{name}\s*=\s*(\d+)", values.read_text(), re.M)):
+        return int(found[1])
+    for path in (*sorted(TERRAFORM.glob("*.tf")), *sorted(TERRAFORM.glob("region/*.tf"))):
+        block = re.search(rf'^variable "{name}" {{\n(.*?)^}}', path.read_text(), re.M | re.S)
+        if block and (found := re.search(r"^\s*default\s*=\s*(\d+)", block[1], re.M)):
+            return int(found[1])
+    return default
+
+
+def task_definition(service: str, folder: Path = TASKS) -> dict[str, Any]:
+    try:
+        return dict(json.loads((folder / f"{service}.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise PolicyError(f"{service}.json is no task definition: {error}.") from error
+
+
+def number_of(value: Any, variable: str, default: int) -> int:
+    """A field of a task definition: a number, or a placeholder for one of Terraform's."""
+    return terraform_number(variable, default) if str(value).startswith("${") else int(value)
+
+
+def task_size(service: str, folder: Path = TASKS) -> TaskSize:
+    """CPU units and memory as Fargate gives them, and how many tasks run on Spot beyond the base."""
+    task = task_definition(service, folder)
+    return TaskSize(
+        number_of(task["cpu"], "task_cpu", 512) / 1024,
+        number_of(task["memory"], "task_memory", 1024),
+        terraform_number("spot_weight", 0),
+    )
+
+
+def container(service: str, folder: Path = TASKS) -> dict[str, Any]:
+    return dict(next(each for each in task_definition(service, folder)["containerDefinitions"] if each["name"] == "app"))
+
+
+def environment(service: str, folder: Path = TASKS) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container(service, folder)["environment"]}
+
+
+def timing(service: str, folder: Path = TASKS) -> Timing:
+    drain = int(environment(service, folder).get("DRAIN_SECONDS", Timing.drain))
+    return Timing(stop=int(container(service, folder)["stopTimeout"]), drain=drain)

@@ -1,0 +1,183 @@
+"""One service behind the load balancer, second by second: traffic, tasks, metrics, alarms, policies."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from deploy.simulate.alarms import MINUTE, Metrics
+from deploy.simulate.policies import CPU, MEMORY, REQUESTS, Scaling
+from deploy.simulate.queueing import Times, share_out
+from deploy.simulate.scaling import AutoScaler
+from deploy.simulate.settings import Costs, TaskSize, Timing
+from deploy.simulate.tasks import Fleet, Task
+from deploy.simulate.traffic import Trace
+
+# Assumptions: the database's share of an answer, in seconds; memory that requests at work add, in MB.
+DATABASE_SECONDS = 0.01
+MEMORY_AT_WORK_MB = 60
+# Assumption: how many pages for visitors each process keeps, courses and lists.
+PAGES, PROCESSES = 500, 2
+
+@dataclass
+class Second:
+    """What is plotted."""
+
+    arrivals: float = 0.0
+    refused: float = 0.0
+    wanted: int = 0
+    running: int = 0
+    healthy: int = 0
+    cpu: float = 0.0  # percent, of the running tasks
+
+
+@dataclass(frozen=True)
+class Change:
+    second: int
+    before: int
+    after: int
+    why: str
+
+
+@dataclass
+class Run:
+    """The outcome. `times` is by minute."""
+
+    seconds: list[Second] = field(default_factory=list)
+    times: dict[int, Times] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    task_seconds: float = 0.0
+    spot_seconds: float = 0.0
+    requests: float = 0.0
+    refused: float = 0.0
+    broken: float = 0.0  # of the refused: in flight, or sent, to a task that died
+
+    def all_times(self) -> Times:
+        total = Times()
+        for times in self.times.values():
+            total.merge(times)
+        return total
+
+
+class Prices:
+    """What a request costs a task, which is more while it is cold."""
+
+    def __init__(self, costs: Costs, mix: Mapping[str, float]) -> None:
+        self.costs = costs
+        self.warm = costs.of_mix(dict(mix))
+        catalogue = mix.get("catalogue", 0.0) * costs.milliseconds["catalogue"] / self.warm
+        self.unrendered = 1 + catalogue * (costs.unrendered_factor - 1)
+
+    def milliseconds(self, served: float) -> float:
+        """Of the next request of a task that has served so many since it was cold."""
+        if math.isinf(served):
+            return self.warm
+        starting = self.costs.cold_factor if served < self.costs.cold_requests else 1.0
+        rendering = 1 + (self.unrendered - 1) * math.exp(-served / (PAGES * PROCESSES))
+        return self.warm * max(starting, rendering)
+
+
+class World:
+    def __init__(
+        self,
+        scaling: Scaling,
+        size: TaskSize,
+        timing: Timing,
+        prices: Prices,
+        trace: Trace,
+        *,
+        tasks: int,
+        events: Mapping[int, Callable[["World"], object]] | None = None,
+    ) -> None:
+        self.size, self.timing, self.prices, self.trace = size, timing, prices, trace
+        self.events = events or {}
+        self.scaler = AutoScaler(scaling)
+        self.metrics = Metrics(timing.metric_delay)
+        self.fleet = Fleet(tasks, size, timing)
+        self.run = Run()
+        self.now = 0
+
+    def rate(self, task: Task) -> float:
+        """Requests a second at full load."""
+        return self.size.processors * 1000 / self.prices.milliseconds(task.served)
+
+    # --- What scenarios do at a certain second ---
+
+    def set_minimum(self, least: int) -> None:
+        """Scheduled scaling: https://docs.aws.amazon.com/autoscaling/application/userguide/scheduled-scaling-overview.html"""
+        self.scaler.least = least
+        if self.fleet.wanted < least:
+            self._want(least, "scheduled")
+
+    # --- One second ---
+
+    def advance(self, seconds: int) -> Run:
+        for self.now in range(self.now, self.now + seconds):
+            if event := self.events.get(self.now):
+                event(self)
+            self.fleet.reconcile(self.now)
+            self._serve(Second(arrivals=self.trace(self.now), wanted=self.fleet.wanted))
+            self._scale()
+        self.now += 1
+        return self.run
+
+    def _serve(self, second: Second) -> None:
+        routed = [task for task in self.fleet.tasks if task.is_routed_to(self.now)]
+        running = [task for task in self.fleet.tasks if task.is_running(self.now)]
+        second.running, second.healthy = len(running), sum(not task.is_dead for task in routed)
+        shares = dict(zip(routed, share_out([task.waiting.requests for task in routed], second.arrivals), strict=True))
+        second.refused = self._lost_with_dead_tasks(shares) if routed else second.arrivals
+        self.run.broken += second.refused if routed else 0.0
+        for task in running:
+            second.refused += self._work(task, shares.get(task, 0.0))
+        second.cpu = 100 * sum(task.busy for task in running) / len(running) if running else 0.0
+        self._report(second, running)
+        self._count(second)
+
+    def _lost_with_dead_tasks(self, shares: dict[Task, float]) -> float:
+        """What is sent to a dead task fails until the load balancer has seen it; what waited there fails at once."""
+        lost = 0.0
+        for task in self.fleet.tasks:
+            if task.is_dead or task.stops_at <= self.now + 1:
+                lost += task.waiting.requests + (shares.get(task, 0.0) if task.is_dead else 0.0)
+                task.waiting.requests = 0.0
+        return lost
+
+    def _work(self, task: Task, arrivals: float) -> float:
+        """Requests refused by the load balancer because they would have waited for too long."""
+        rate = self.rate(task)
+        served, refused, wait = task.waiting.step(arrivals, rate, self.timing.idle)
+        task.busy = served / rate
+        task.served += served
+        if arrivals > refused:
+            times = self.run.times.setdefault(self.now // MINUTE, Times())
+            times.add(arrivals - refused, wait, DATABASE_SECONDS + 1 / rate, task.busy)
+        return refused
+
+    def _report(self, second: Second, running: list[Task]) -> None:
+        for task in running:
+            self.metrics.report(CPU, self.now, 100 * task.busy)
+            memory = self.prices.costs.memory_mb + MEMORY_AT_WORK_MB * task.busy
+            self.metrics.report(MEMORY, self.now, 100 * memory / self.size.memory_mb)
+        if second.healthy:
+            self.metrics.report(REQUESTS, self.now, second.arrivals / second.healthy)
+
+    def _count(self, second: Second) -> None:
+        run = self.run
+        run.seconds.append(second)
+        run.requests += second.arrivals
+        run.refused += second.refused
+        billed = [task for task in self.fleet.tasks if task.is_billed(self.now)]
+        run.task_seconds += len(billed)
+        run.spot_seconds += sum(task.is_spot for task in billed)
+
+    def _scale(self) -> None:
+        if self.fleet.is_complete(self.now):
+            self.scaler.complete(self.now)
+        if self.now and self.now % MINUTE == self.timing.metric_delay % MINUTE:
+            wanted, why = self.scaler.evaluate(self.metrics, self.now, self.fleet.wanted)
+            if wanted != self.fleet.wanted:
+                self._want(wanted, why)
+
+    def _want(self, wanted: int, why: str) -> None:
+        self.run.changes.append(Change(self.now, self.fleet.wanted, wanted, why))
+        self.fleet.wanted = wanted
