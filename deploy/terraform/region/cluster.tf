@@ -33,6 +33,7 @@ locals {
     media_bucket_name      = var.media_bucket_name
     media_cdn_url          = var.media_cdn_url
     cloudfront_key_id      = var.cloudfront_key_id
+    backup_bucket_name     = var.backup_bucket_name
   }
   # What is known only once it has been made.
   task_references = {
@@ -41,6 +42,8 @@ locals {
       task_role_arn      = aws_iam_role.task[role].arn
       log_group          = aws_cloudwatch_log_group.tasks[role].name
       database_endpoint  = local.database_endpoint
+      # Only the scheduled commands' file has a place for it, and only the rotation's role may read it.
+      database_master_secret_arn = local.database_master_secret_arn == null ? "" : local.database_master_secret_arn
     }
   }
   tasks = {
@@ -50,7 +53,7 @@ locals {
   # The same without references, so that a plan can show the rest.
   task_shapes = {
     for role in local.task_roles : role => jsondecode(templatefile("${local.task_files}/${role}.json", merge(
-      local.task_values, { execution_role_arn = "", task_role_arn = "", log_group = "", database_endpoint = "" }
+      local.task_values, { for name in keys(local.task_references[role]) : name => "" }
     )))
   }
 

@@ -63,3 +63,8 @@ output "nat_public_ips" {
 output "access_log_bucket_name" {
   value = aws_s3_bucket.access_logs.bucket
 }
+
+output "command_role_arns" {
+  description = "Task roles of the scheduled commands, for running one by hand: back_up needs backup's, and so on."
+  value       = { for schedule in local.schedules : schedule.name => aws_iam_role.task[schedule.role].arn }
+}

@@ -94,7 +94,7 @@ resource "aws_cloudwatch_metric_alarm" "unstarted" {
 
 resource "aws_cloudwatch_event_rule" "command_failed" {
   name        = "${local.prefix}-command-failed"
-  description = "A scheduled command, or a one-off task such as migrate, ended with a status other than 0."
+  description = "A scheduled command, or a one-off task such as migrate, did not start or ended with a status other than 0."
 
   event_pattern = jsonencode({
     source      = ["aws.ecs"]
@@ -105,7 +105,10 @@ resource "aws_cloudwatch_event_rule" "command_failed" {
       taskDefinitionArn = [
         for role in ["scheduled", "migrate"] : { wildcard = "*:task-definition/${local.prefix}-${role}:*" }
       ]
-      containers = { exitCode = [{ anything-but = [0] }] }
+      "$or" = [
+        { containers = { exitCode = [{ anything-but = [0] }] } },
+        { stopCode = ["TaskFailedToStart"] },
+      ]
     }
   })
 }
@@ -122,6 +125,6 @@ resource "aws_cloudwatch_event_target" "command_failed" {
       status  = "$.detail.containers[0].exitCode"
       reason  = "$.detail.stoppedReason"
     }
-    input_template = "\"A command failed: <command> (group <group>) ended with <status>. <reason>. Its log is in /${local.prefix}/scheduled or /${local.prefix}/migrate, task <task>.\""
+    input_template = "\"A command failed: <command> (group <group>), exit status <status>. <reason>. Its log is in /${local.prefix}/scheduled or /${local.prefix}/migrate, task <task>.\""
   }
 }

@@ -3,7 +3,7 @@
 
 locals {
   # Roles of the code inside: of the five kinds of task, and of the scheduled commands that need more than a database.
-  code_roles = toset(concat(tolist(local.task_roles), ["backup", "rotation", "uploads"]))
+  code_roles = toset(concat(tolist(local.task_roles), ["backup", "drill", "rotation", "uploads"]))
 
   # Keys of media: docs/media.md. Staff upload through the backend; what the frontend writes are people's photos, and what
   # it reads are captions. Videos and files it only signs addresses for, with CloudFront's key.
@@ -147,7 +147,7 @@ data "aws_iam_policy_document" "task" {
       variable = "kms:ViaService"
       values = concat(
         ["secretsmanager.${local.region}.amazonaws.com"],
-        contains(concat(keys(local.bucket_rights), ["backup"]), each.key) ? ["s3.${local.region}.amazonaws.com"] : [],
+        contains(concat(keys(local.bucket_rights), ["backup", "drill"]), each.key) ? ["s3.${local.region}.amazonaws.com"] : [],
       )
     }
   }
@@ -161,9 +161,9 @@ data "aws_iam_policy_document" "task" {
     }
   }
   dynamic "statement" {
-    for_each = each.key == "rotation" ? [1] : []
+    for_each = each.key == "rotation" && local.database_master_secret_arn != null ? [1] : []
     content {
-      sid       = "MasterUser"
+      sid       = "MasterUser" # It makes the application's user and gives it a new password.
       actions   = ["secretsmanager:GetSecretValue"]
       resources = [local.database_master_secret_arn]
     }
@@ -174,7 +174,23 @@ data "aws_iam_policy_document" "task" {
     content {
       sid       = "WriteDumps"
       actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
-      resources = ["${var.backup_bucket_arn}/*"]
+      resources = ["${var.backup_bucket_arn}/dumps/*"]
+    }
+  }
+  dynamic "statement" {
+    for_each = each.key == "drill" ? [1] : []
+    content {
+      sid       = "ReadDumps"
+      actions   = ["s3:GetObject"]
+      resources = ["${var.backup_bucket_arn}/dumps/*"]
+    }
+  }
+  dynamic "statement" {
+    for_each = each.key == "drill" ? [1] : []
+    content {
+      sid       = "FindNewestDump"
+      actions   = ["s3:ListBucket"]
+      resources = [var.backup_bucket_arn]
     }
   }
 
