@@ -1,0 +1,96 @@
+"""A folder, and S3 over HTTP (moto): the same promises."""
+
+import logging
+
+import boto3
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from coursebundler.backups.manifest import NAME as MANIFEST
+from coursebundler.backups.stores import StoreError, store_at
+
+BUCKET = "backups"
+OLD, NEW = "20260101T000000Z-aaaaaa", "20261122T170530Z-000000"
+
+
+@pytest.fixture(scope="module")
+def s3_address():
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def bucket_url(s3_address, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    client = boto3.client("s3", endpoint_url=s3_address, region_name="us-east-1")
+    client.create_bucket(Bucket=BUCKET)
+    yield f"s3://{BUCKET}/dumps?region=us-east-1&endpoint_url={s3_address}"
+    for entry in client.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+        client.delete_object(Bucket=BUCKET, Key=entry["Key"])
+    client.delete_bucket(Bucket=BUCKET)
+    client.close()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request, tmp_path):
+    if request.param == "folder":
+        return store_at(f"file://{tmp_path}/kept")
+    return store_at(request.getfixturevalue("bucket_url"))
+
+
+def test_what_is_put_can_be_got(store, tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(b"rows")
+    store.put(NEW, "users.User.jsonl.gz", source)
+    source.write_bytes(b"other rows")
+    store.put(NEW, "users.User.jsonl.gz", source)
+    store.get(NEW, "users.User.jsonl.gz", target)
+    assert target.read_bytes() == b"other rows"
+
+
+def test_names_are_those_of_finished_dumps_newest_first(store, tmp_path):
+    assert store.names() == []
+    source = tmp_path / "source"
+    source.write_bytes(b"{}")
+    for name in (OLD, NEW, "by-hand"):
+        store.put(name, MANIFEST, source)
+    store.put("20270101T000000Z-bbbbbb", "users.User.jsonl.gz", source)
+    assert store.names() == [NEW, OLD]
+
+
+def test_what_is_not_there_is_said(store, tmp_path):
+    with pytest.raises(StoreError, match=r"manifest\.json"):
+        store.get(NEW, MANIFEST, tmp_path / "target")
+
+
+def test_a_folder_is_for_its_owner_only(tmp_path):
+    source = tmp_path / "source"
+    source.write_bytes(b"rows")
+    store_at(f"file://{tmp_path}/kept").put(NEW, "a", source)
+    assert (tmp_path / "kept" / NEW).stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "kept" / NEW / "a").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_bucket_that_is_not_there_is_said(bucket_url):
+    with pytest.raises(StoreError, match="NoSuchBucket"):
+        store_at(bucket_url.replace(f"//{BUCKET}", "//another")).names()
+
+
+@pytest.mark.parametrize(
+    "url", ["/var/backups", "file://var/backups", "file:///", "http://x", "", "s3", "file:///a?b=c"]
+)
+def test_it_knows_folders_and_buckets(url):
+    with pytest.raises(ImproperlyConfigured, match="BACKUP_URL must be"):
+        store_at(url)
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3://UPPER/x", "s3://a.b/c?region=us-east-1", "s3://bucket/x?colour=red"])
+def test_it_knows_what_a_bucket_needs(url):
+    with pytest.raises(ImproperlyConfigured, match="BACKUP_URL"):
+        store_at(url)
