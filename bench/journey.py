@@ -1,10 +1,11 @@
 """`python -m bench.journey [FILE]`: what single requests cost a task, and how much more they do while it is cold.
 
-`deploy/simulate/pages.json` is its output; what whole journeys cost is measured by `python -m tests.rehearsal.capacity`.
+`deploy/simulate/pages.json` is its output; `python -m tests.rehearsal.capacity` measures what whole journeys cost.
 
 One gunicorn, 2 processes of 4 threads, on the server that speaks DocumentDB's protocol, asked one kind of request
 after the other. **Processor time per request** is what carries over to a task with half a processor: it depends
-little on what else this machine does, and the database's own is not in it. About two minutes; prints JSON, or writes it.
+little on what else this machine does, and the database's own is not in it. About two minutes. Prints JSON, or writes
+it to FILE.
 """
 
 import datetime

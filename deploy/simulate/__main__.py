@@ -15,7 +15,7 @@ from deploy.simulate.settings import task_size
 
 def parsed() -> argparse.Namespace:
     names = [scenario.name for scenario in SCENARIOS]
-    parser = argparse.ArgumentParser(prog="python -m deploy.simulate", description="Traffic against the scaling policies.")
+    parser = argparse.ArgumentParser("python -m deploy.simulate", description="Traffic against the scaling policies.")
     parser.add_argument(
         "what", nargs="*", help=f"{', '.join(names)}; million: a thousand to a million students on paper; "
         "document: write docs/scaling.md and its pictures; nothing: all scenarios",

@@ -60,7 +60,8 @@ def panel(content: Panel, number: int) -> str:
     parts = [f'<text x="{LEFT}" y="{top - 6}">{escape(content.title)}</text>']
     for value in (0.0, half, highest):
         y = top + HEIGHT * (1 - value / highest)
-        parts.append(f'<line class="{"g" if value else "x"}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        kind = "g" if value else "x"
+        parts.append(f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:,g}</text>')
     x = WIDTH - RIGHT
     for kind, (name, values) in reversed(list(zip("abc", content.series, strict=False))):
@@ -88,7 +89,8 @@ def picture(title: str, panels: list[Panel], seconds: int) -> str:
     height = TOP + 16 + len(panels) * (HEIGHT + GAP) + 14
     body = "".join(panel(content, number) for number, content in enumerate(panels))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"><title>{escape(title)}</title>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">'
+        f"<title>{escape(title)}</title>"
         f'<style>{STYLE}</style><rect class="s" width="{WIDTH}" height="{height}"/>'
         f'<text class="t" x="{LEFT}" y="20">{escape(title)}</text>{body}{axis(seconds, len(panels))}</svg>\n'
     )

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAl
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,7 @@ def check_steps(steps: tuple[Step, ...], where: str) -> None:
     if not steps:
         raise PolicyError(f"{where}: there is no step.")
     ordered = sorted(steps, key=lambda step: float("-inf") if step.lower is None else step.lower)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if before.upper is None or after.lower is None or before.upper != after.lower:
             raise PolicyError(f"{where}: the steps overlap or leave a gap after {before.upper}.")
 

@@ -2,8 +2,9 @@
 
 A task works at a rate of so many requests a second. What it cannot do waits, first come, first served, at that task:
 the load balancer keeps no queue, and a new task takes none of an old one's. Whoever has waited for as long as the load
-balancer's idle time-out is refused (504). Below full load, requests share the processor; the time then is service / (1 −
-load) on average, and is taken as exponentially distributed (processor sharing, M/G/1: Kleinrock, Queueing Systems II, 4.4).
+balancer's idle time-out is refused (504). Below full load, requests share the processor; the time then is service /
+(1 - load) on average, and is taken as exponentially distributed (processor sharing, M/G/1: Kleinrock, Queueing Systems
+II, 4.4).
 """
 
 import math

@@ -93,8 +93,7 @@ def table(summaries: list[Summary]) -> str:
 def story(scenario: Scenario, run: Run) -> str:
     """Every change of the number of tasks, with the minute and the policy."""
     lines = [f"{scenario.name}: {scenario.title}"]
-    lines += [
-        f"  {change.second // HOUR}:{change.second % HOUR // 60:02} h  {change.before:2} → {change.after:2} tasks  ({change.why})"
-        for change in run.changes
-    ]
+    for change in run.changes:
+        clock = f"{change.second // HOUR}:{change.second % HOUR // 60:02}"
+        lines.append(f"  {clock} h  {change.before:2} → {change.after:2} tasks  ({change.why})")
     return "\n".join(lines if run.changes else [*lines, "  no change"])

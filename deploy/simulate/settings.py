@@ -66,7 +66,7 @@ class TaskSize:
 
 @dataclass(frozen=True)
 class Costs:
-    """What requests cost a task, in milliseconds of processor time, as measured; by the journey that they are part of."""
+    """What requests cost a task, in milliseconds of processor time, by the journey that they belong to; measured."""
 
     milliseconds: dict[str, float]
     memory_mb: float
@@ -137,7 +137,8 @@ def task_size(service: str, folder: Path = TASKS) -> TaskSize:
 
 
 def container(service: str, folder: Path = TASKS) -> dict[str, Any]:
-    return dict(next(each for each in task_definition(service, folder)["containerDefinitions"] if each["name"] == "app"))
+    containers = task_definition(service, folder)["containerDefinitions"]
+    return dict(next(each for each in containers if each["name"] == "app"))
 
 
 def environment(service: str, folder: Path = TASKS) -> dict[str, str]:

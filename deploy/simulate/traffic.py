@@ -30,7 +30,7 @@ def burst(base: float, factor: float, start: int, rise: int, hold: int) -> Trace
     return at
 
 
-def daily(low: float, high: float, begins: float = 3.0, peak: float = 21.0) -> Trace:
+def daily(low: float, high: float, begins: float = 9.0, peak: float = 21.0) -> Trace:
     """A day from `begins` on (both in hours), lowest twelve hours from its peak."""
 
     def at(second: int) -> float:

@@ -18,6 +18,7 @@ MEMORY_AT_WORK_MB = 60
 # Assumption: how many pages for visitors each process keeps, courses and lists.
 PAGES, PROCESSES = 500, 2
 
+
 @dataclass
 class Second:
     """What is plotted."""
@@ -111,7 +112,8 @@ class World:
     # --- One second ---
 
     def advance(self, seconds: int) -> Run:
-        for self.now in range(self.now, self.now + seconds):
+        for now in range(self.now, self.now + seconds):
+            self.now = now
             if event := self.events.get(self.now):
                 event(self)
             self.fleet.reconcile(self.now)

@@ -1,0 +1,64 @@
+"""Writes what the programs say between the markers of a document: `<!-- begin name -->` … `<!-- end name -->`."""
+
+import re
+from pathlib import Path
+
+from deploy.cost.prices import read as read_prices
+from deploy.simulate import million, plot, report
+from deploy.simulate.policies import ROOT
+from deploy.simulate.scenarios import SCENARIOS, run
+from deploy.simulate.settings import read_capacity, task_size, timing
+
+DOCUMENT = ROOT / "docs" / "scaling.md"
+PICTURES = ROOT / "docs" / "images"
+DRAWN = ("burst", "storm", "day", "launch", "launch-scheduled", "zone", "spot")
+
+
+def filled(text: str, pieces: dict[str, str]) -> str:
+    """`text` with each piece between its markers. Raises KeyError for a marker that nobody fills."""
+
+    def fill(found: re.Match[str]) -> str:
+        name = found[1]
+        return f"<!-- begin {name} -->\n{pieces[name]}\n<!-- end {name} -->"
+
+    return re.sub(r"<!-- begin (\w+) -->\n.*?<!-- end \1 -->", fill, text, flags=re.S)
+
+
+def quick_pieces() -> dict[str, str]:
+    """What needs no simulation."""
+    times = timing("frontend")
+    reaction = times.metric_delay + times.provision + times.until_healthy
+    return {
+        "capacity": capacity_table(),
+        "reaction": f"{60 + reaction} to {120 + reaction} s",
+        "needs": million.needs_table(),
+        "ends": million.ends_table(),
+        "assumptions": million.assumptions_table(),
+    }
+
+
+def capacity_table() -> str:
+    costs, size = read_capacity(), task_size("frontend")
+    head = "| Journey | Processor time a request | Requests a second, one task at full load |\n|---|--:|--:|"
+    lines = [
+        f"| {name} | {each:.1f} ms | {size.processors * 1000 / each:.0f} |" for name, each in costs.milliseconds.items()
+    ]
+    return "\n".join([head, *lines, f"\n{costs.source}; {size.processors:g} vCPU, {size.memory_mb} MB."])
+
+
+def pieces(pictures: Path) -> dict[str, str]:
+    summaries, stories = [], []
+    for scenario in SCENARIOS:
+        result = run(scenario)
+        summaries.append(report.summarize(scenario, result, task_size(scenario.service), read_prices()))
+        stories.append(report.story(scenario, result))
+        if scenario.name in DRAWN:
+            (pictures / f"scaling-{scenario.name}.svg").write_text(plot.draw(scenario, result), encoding="utf-8")
+    return quick_pieces() | {"scenarios": report.table(summaries), "diagram": f"```\n{stories[0]}\n```"}
+
+
+def write(document: Path = DOCUMENT, pictures: Path = PICTURES) -> str:
+    pictures.mkdir(parents=True, exist_ok=True)
+    text = document.read_text(encoding="utf-8")
+    document.write_text(filled(text, pieces(pictures)), encoding="utf-8")
+    return f"{document.relative_to(ROOT)} and {len(DRAWN)} pictures are up to date."
