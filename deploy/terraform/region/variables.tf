@@ -219,9 +219,13 @@ variable "backup_bucket_arn" {
 }
 
 variable "settings" {
-  description = "The site's plain settings (.env.example), for example DEFAULT_FROM_EMAIL and SELLER_NAME. Never a secret."
+  description = "The site's plain settings (.env.example): DEFAULT_FROM_EMAIL and CONTACT_EMAIL, and others such as SELLER_NAME. Never a secret."
   type        = map(string)
-  default     = {}
+
+  validation {
+    condition     = length(setsubtract(["DEFAULT_FROM_EMAIL", "CONTACT_EMAIL"], keys(var.settings))) == 0
+    error_message = "settings need DEFAULT_FROM_EMAIL and CONTACT_EMAIL: without them no task starts."
+  }
 
   validation {
     condition     = alltrue([for name in keys(var.settings) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
@@ -349,6 +353,96 @@ variable "database_engine" {
     condition     = contains(["5.0", "8.0", "8.0.1", "8.0.2"], var.database_engine)
     error_message = "database_engine is one of 5.0, 8.0, 8.0.1 and 8.0.2."
   }
+}
+
+variable "database_engine_version" {
+  description = "The version that AWS is asked for."
+  type        = string
+  default     = "8.0.0"
+
+  validation {
+    condition     = contains(["5.0.0", "8.0.0"], var.database_engine_version)
+    error_message = "database_engine_version is 8.0.0, or 5.0.0 for an old cluster."
+  }
+}
+
+variable "database_instance_class" {
+  description = "Class of every instance; db.serverless goes with database_serverless_capacity."
+  type        = string
+  default     = "db.t4g.medium"
+
+  validation {
+    condition     = startswith(var.database_instance_class, "db.")
+    error_message = "database_instance_class begins with db., for example db.t4g.medium or db.r6g.large."
+  }
+}
+
+variable "database_instances" {
+  description = "How many; the first one writes. A standby that replicates has one."
+  type        = number
+  default     = 3
+
+  validation {
+    condition     = var.database_instances >= 1 && var.database_instances <= 15
+    error_message = "database_instances is from 1 to 15, DocumentDB's limit."
+  }
+}
+
+variable "database_serverless_capacity" {
+  description = "Fewest and most capacity units of db.serverless."
+  type        = object({ min = number, max = number })
+  default     = null
+}
+
+variable "database_storage_type" {
+  description = "standard, or iopt1, where input and output are in the price of the storage."
+  type        = string
+  default     = "standard"
+
+  validation {
+    condition     = contains(["standard", "iopt1"], var.database_storage_type)
+    error_message = "database_storage_type is standard or iopt1."
+  }
+}
+
+variable "database_backup_days" {
+  description = "For how many days the cluster can be restored to any second."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.database_backup_days >= 7 && var.database_backup_days <= 35
+    error_message = "database_backup_days is from 7 to 35."
+  }
+}
+
+variable "database_dr" {
+  description = "How data come to the other region: backup-copy or global-cluster."
+  type        = string
+  default     = "backup-copy"
+
+  validation {
+    condition     = contains(["backup-copy", "global-cluster"], var.database_dr)
+    error_message = "database_dr is backup-copy or global-cluster."
+  }
+}
+
+variable "database_global_cluster_id" {
+  description = "The global cluster that a standby's cluster joins."
+  type        = string
+  default     = null
+}
+
+variable "database_master_secret_arn" {
+  description = "Secret with the master user's name and password, for a global cluster only; else DocumentDB keeps one itself."
+  type        = string
+  default     = null
+}
+
+variable "database_snapshot_arn" {
+  description = "What a standby's cluster is restored from."
+  type        = string
+  default     = null
 }
 
 # --- Watching ---
