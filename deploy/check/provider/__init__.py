@@ -1,1 +1,1 @@
-"""A stand-in for terraform-provider-aws: its schema, its own invented values, and no AWS (see deploy/check/README.md)."""
+"""A stand-in for terraform-provider-aws: its schema, invented values, and no AWS (deploy/check/README.md)."""

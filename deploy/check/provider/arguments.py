@@ -22,6 +22,18 @@ EXACTLY_ONE = [
     ("aws_route53_record", ("alias", "records")),
     ("aws_cloudwatch_metric_alarm", ("metric_name", "metric_query")),
 ]
+PREFIXABLE = [
+    "aws_cloudwatch_event_rule",
+    "aws_cloudwatch_log_group",
+    "aws_iam_policy",
+    "aws_iam_role",
+    "aws_iam_role_policy",
+    "aws_lb",
+    "aws_lb_target_group",
+    "aws_secretsmanager_secret",
+    "aws_security_group",
+    "aws_sns_topic",
+]
 AT_MOST_ONE = [
     ("aws_cloudwatch_metric_alarm", ("statistic", "extended_statistic", "metric_query")),
     ("aws_cloudwatch_metric_alarm", ("threshold", "threshold_metric_id")),
@@ -31,13 +43,7 @@ AT_MOST_ONE = [
     ("aws_ecs_service", ("launch_type", "capacity_provider_strategy")),
     ("aws_route53_record", ("alias", "ttl")),
     ("aws_secretsmanager_secret_version", ("secret_string", "secret_binary", "secret_string_wo")),
-    *[
-        (type_name, ("name", "name_prefix"))
-        for type_name in (
-            "aws_cloudwatch_event_rule aws_cloudwatch_log_group aws_iam_policy aws_iam_role aws_iam_role_policy aws_lb "
-            "aws_lb_target_group aws_secretsmanager_secret aws_security_group aws_sns_topic"
-        ).split()
-    ],
+    *((type_name, ("name", "name_prefix")) for type_name in PREFIXABLE),
 ]
 # Type, argument, greatest number of characters.
 LENGTHS = [
@@ -54,13 +60,15 @@ LENGTHS = [
 
 
 def _given(config: Config, names: tuple[str, ...]) -> list[str]:
-    return [name for name in names if config.get(name) not in (None, [], False)]
+    """Those that have a value; what is not known yet may turn out to be null."""
+    return [name for name in names if config.get(name) not in (None, [], False) and not is_unknown(config[name])]
 
 
 def _conflicts(type_name: str, config: Config) -> list[str]:
     problems = []
     for of_type, names in EXACTLY_ONE:
-        if of_type == type_name and len(_given(config, names)) != 1:
+        too_few = not _given(config, names) and not any(is_unknown(config.get(name)) for name in names)
+        if of_type == type_name and (too_few or len(_given(config, names)) > 1):
             problems.append(f"exactly one of {', '.join(names)} must be given, not {_given(config, names) or 'none'}")
     for of_type, names in AT_MOST_ONE:
         if of_type == type_name and len(_given(config, names)) > 1:
@@ -79,6 +87,4 @@ def _too_long(type_name: str, config: Config) -> list[str]:
 
 def problems(type_name: str, config: Config) -> list[str]:
     """A sentence for each thing that the provider would refuse in this resource's configuration."""
-    known = {name: value for name, value in config.items() if not is_unknown(value)}
-    unknown = {name: "unknown" for name, value in config.items() if is_unknown(value)}
-    return _conflicts(type_name, known | unknown) + _too_long(type_name, known)
+    return _conflicts(type_name, config) + _too_long(type_name, config)

@@ -45,6 +45,12 @@ def _hosted_zone(config: Config, region: str) -> Config:
     return {"zone_id": config.get("zone_id") or zone, "id": zone, "name": config.get("name")}
 
 
+def _secret(config: Config, region: str) -> Config:
+    """Every key that one of our secrets has (deploy/terraform/secrets.tf)."""
+    values = {name: digest(config.get("secret_id"), name) for name in ("value", "username", "password")}
+    return {"secret_string": json.dumps(values)}
+
+
 ANSWERS = {
     "aws_availability_zones": _zones,
     "aws_caller_identity": _caller,
@@ -53,6 +59,7 @@ ANSWERS = {
     "aws_partition": _partition,
     "aws_region": _region,
     "aws_route53_zone": _hosted_zone,
+    "aws_secretsmanager_secret_version": _secret,
 }
 
 

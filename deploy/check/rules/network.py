@@ -1,0 +1,292 @@
+"""Who reaches whom."""
+
+import ipaddress
+from collections import defaultdict
+
+from deploy.check.rules import Findings, Subject, rule
+from deploy.check.state import Resource, State
+
+WORLD = {"0.0.0.0/0", "::/0"}
+# Ports on which a task may talk to the whole world: Razorpay and AWS; mail submission.
+OUTWARD_PORTS = {443, 587}
+
+
+def _range(found: Resource) -> tuple[int, int]:
+    return (0, 65535) if found["ip_protocol"] == "-1" else (int(found["from_port"]), int(found["to_port"]))
+
+
+def _is_to_world(found: Resource) -> bool:
+    return bool({found["cidr_ipv4"], found["cidr_ipv6"]} & WORLD)
+
+
+def groups_of_services(state: State) -> set[str]:
+    return {
+        group
+        for service in state.of("ecs_service")
+        for network in service.blocks("network_configuration")
+        for group in network["security_groups"]
+    }
+
+
+def groups_of_balancers(state: State) -> set[str]:
+    return {group for balancer in state.of("lb") for group in balancer["security_groups"] or []}
+
+
+def groups_of_databases(state: State) -> set[str]:
+    return {group for found in state.of("docdb_cluster") for group in found["vpc_security_group_ids"] or []}
+
+
+@rule
+def closed_to_the_world(subject: Subject) -> Findings:
+    """Nothing is open to 0.0.0.0/0: the load balancer answers CloudFront and Route 53's health checkers only."""
+    for found in subject.state.of("vpc_security_group_ingress_rule"):
+        if _is_to_world(found):
+            yield found.address, f"ports {_range(found)}"
+    for group in subject.state.of("security_group", "default_security_group"):
+        for inline in group.blocks("ingress") + group.blocks("egress"):
+            yield group.address, f"an inline rule ({inline.get('from_port')}): rules are resources of their own"
+    for found in subject.state.of("security_group_rule"):
+        yield found.address, "the old kind of rule: use aws_vpc_security_group_ingress_rule"
+
+
+@rule
+def few_ways_out(subject: Subject) -> Findings:
+    """To the whole world there is HTTPS and mail submission, and nothing else."""
+    for found in subject.state.of("vpc_security_group_egress_rule"):
+        first, last = _range(found)
+        if _is_to_world(found) and not (first == last and first in OUTWARD_PORTS):
+            yield found.address, f"ports {first} to {last}"
+
+
+@rule
+def described_rules(subject: Subject) -> Findings:
+    """Every security group and every rule says what it is for."""
+    for found in subject.state.of(
+        "vpc_security_group_ingress_rule", "vpc_security_group_egress_rule", "security_group"
+    ):
+        if not found["description"] or found["description"] == "Managed by Terraform":
+            yield found.address, "has no description"
+
+
+@rule
+def rules_have_groups(subject: Subject) -> Findings:
+    """The groups that a rule belongs to and names exist, in one region."""
+    groups = subject.state.known("security_group", "id")
+    for found in subject.state.of("vpc_security_group_ingress_rule", "vpc_security_group_egress_rule"):
+        named = [found["security_group_id"], found["referenced_security_group_id"] or found["security_group_id"]]
+        if any(name not in groups or groups[name].region != found.region for name in named):
+            yield found.address, f"names {named}"
+
+
+@rule
+def database_from_tasks_only(subject: Subject) -> Findings:
+    """DocumentDB is reached from the tasks' security groups on 27017, and from nowhere else."""
+    databases, tasks = groups_of_databases(subject.state), groups_of_services(subject.state)
+    reached = set()
+    for found in subject.state.of("vpc_security_group_ingress_rule"):
+        if found["security_group_id"] in databases:
+            if found["referenced_security_group_id"] not in tasks or _range(found) != (27017, 27017):
+                yield found.address, f"from {found['referenced_security_group_id'] or 'addresses'}, {_range(found)}"
+            reached.add((found["security_group_id"], found["referenced_security_group_id"]))
+    for found in subject.state.of("vpc_security_group_egress_rule"):
+        if found["security_group_id"] in databases:
+            yield found.address, "the database needs no way out"
+
+
+def _pairs(state: State, type_name: str, port: int) -> set[tuple[str, str]]:
+    """(group, other group) for which a rule lets this port through."""
+    return {
+        (found["security_group_id"], found["referenced_security_group_id"])
+        for found in state.of(type_name)
+        if _range(found)[0] <= port <= _range(found)[1] and found["referenced_security_group_id"]
+    }
+
+
+def _passes(state: State, sources: list[str], targets: list[str], port: int) -> bool:
+    """Whether rules on both sides let a connection through."""
+    out = _pairs(state, "vpc_security_group_egress_rule", port)
+    into = {(source, target) for target, source in _pairs(state, "vpc_security_group_ingress_rule", port)}
+    return any((source, target) in out & into for source in sources for target in targets)
+
+
+@rule
+def tasks_reach_the_database(subject: Subject) -> Findings:
+    """Every service's tasks reach the cluster of their region: a rule on each side."""
+    for service in subject.state.of("ecs_service"):
+        clusters = [found for found in subject.state.of("docdb_cluster") if found.region == service.region]
+        sources = service.block("network_configuration").get("security_groups", [])
+        for cluster in clusters:
+            if not _passes(subject.state, sources, cluster["vpc_security_group_ids"], int(cluster["port"] or 27017)):
+                yield service.address, f"cannot reach {cluster.address}"
+
+
+@rule
+def ports_agree(subject: Subject) -> Findings:
+    """gunicorn's port, the container's, the target group's and the security groups' rules are the same."""
+    state = subject.state
+    targets, balancers = state.known("lb_target_group", "arn"), groups_of_balancers(state)
+    for service in state.of("ecs_service"):
+        own = service.block("network_configuration").get("security_groups", [])
+        for attached in service.blocks("load_balancer"):
+            port = attached["container_port"]
+            group = targets.get(attached["target_group_arn"])
+            ports = {port, group["port"] if group else None} | _listening(subject, service)
+            if len(ports) > 1:
+                yield service.address, f"ports {sorted(map(str, ports))}"
+            if not _passes(state, sorted(balancers), own, port):
+                yield service.address, f"no rules let the load balancer through to port {port}"
+
+
+def _listening(subject: Subject, service: Resource) -> set[int]:
+    """Where the tasks listen: gunicorn's port, and what the container declares."""
+    found = set()
+    for container in subject.state.tasks_of_service(service):
+        found.add(int(container.environment.get("PORT", subject.site["port"])))
+        found |= {mapping["containerPort"] for mapping in container["portMappings"] or []}
+    return found
+
+
+@rule
+def health_checks_use_the_port(subject: Subject) -> Findings:
+    """A target group asks for health where the requests go."""
+    for group in subject.state.of("lb_target_group"):
+        port = group.block("health_check").get("port")
+        if port not in (None, "", "traffic-port", str(group["port"])):
+            yield group.address, f"health check on port {port}"
+
+
+def _default_routes(state: State, table_id: str) -> list[Resource]:
+    return [
+        route
+        for route in state.of("route")
+        if route["route_table_id"] == table_id
+        and {route["destination_cidr_block"], route["destination_ipv6_cidr_block"]} & WORLD
+    ]
+
+
+def _table_of(state: State, subnet: Resource) -> str:
+    found = [link for link in state.of("route_table_association") if link["subnet_id"] == subnet["id"]]
+    return found[0]["route_table_id"] if found else ""
+
+
+def _default_route(state: State, subnet: Resource) -> Resource | None:
+    found = _default_routes(state, _table_of(state, subnet))
+    return found[0] if found else None
+
+
+def _subnets(state: State, ids: list[str]) -> list[Resource]:
+    known = state.known("subnet", "id")
+    return [known[name] for name in ids if name in known]
+
+
+@rule
+def every_subnet_has_its_table(subject: Subject) -> Findings:
+    """Every subnet has a route table of ours: the network's main table is nobody's decision."""
+    for subnet in subject.state.of("subnet"):
+        if not _table_of(subject.state, subnet):
+            yield subnet.address, "has no route table"
+
+
+@rule
+def isolated_database(subject: Subject) -> Findings:
+    """The database's subnets have no way to or from the internet."""
+    for group in subject.state.of("docdb_subnet_group"):
+        for subnet in _subnets(subject.state, group["subnet_ids"]):
+            if _default_route(subject.state, subnet):
+                yield subnet.address, "has a default route"
+
+
+@rule
+def tasks_are_private(subject: Subject) -> Findings:
+    """Tasks have no public address, and go out through NAT, in their own zone where there is one for each."""
+    state, gateways = subject.state, subject.state.known("nat_gateway", "id")
+    public = state.known("subnet", "id")
+    for service in state.of("ecs_service"):
+        network = service.block("network_configuration")
+        if network.get("assign_public_ip"):
+            yield service.address, "its tasks get public addresses"
+        for subnet in _subnets(state, network["subnets"]):
+            route = _default_route(state, subnet)
+            gateway = gateways.get(str(route["nat_gateway_id"])) if route else None
+            if not gateway:
+                yield subnet.address, "no way out through a NAT gateway"
+            elif len(gateways) > 1 and subject.environment == "production":
+                zone = public[gateway["subnet_id"]]["availability_zone"]
+                if zone != subnet["availability_zone"]:
+                    yield subnet.address, f"goes out through {zone}, whose failure would cut it off"
+
+
+@rule
+def gateways_are_public(subject: Subject) -> Findings:
+    """NAT gateways and load balancers stand in subnets that lead to an internet gateway."""
+    state = subject.state
+    placed = [(found, [found["subnet_id"]]) for found in state.of("nat_gateway")]
+    placed += [(found, found["subnets"]) for found in state.of("lb") if not found["internal"]]
+    for found, names in placed:
+        for subnet in _subnets(state, names):
+            route = _default_route(state, subnet)
+            if not route or not route["gateway_id"]:
+                yield found.address, f"{subnet.address} leads to no internet gateway"
+
+
+@rule
+def three_zones(subject: Subject) -> Findings:
+    """Services, load balancers, endpoints and the database spread over three zones."""
+    state = subject.state
+    placed = [(found, found.block("network_configuration")["subnets"]) for found in state.of("ecs_service")]
+    placed += [(found, found["subnets"]) for found in state.of("lb")]
+    placed += [(found, found["subnet_ids"]) for found in state.of("docdb_subnet_group")]
+    placed += [
+        (found, found["subnet_ids"]) for found in state.of("vpc_endpoint") if found["vpc_endpoint_type"] == "Interface"
+    ]
+    for found, names in placed:
+        zones = {subnet["availability_zone"] for subnet in _subnets(state, names)}
+        if len(zones) < 3:
+            yield found.address, f"is in {sorted(zones)}"
+
+
+@rule
+def subnets_fit(subject: Subject) -> Findings:
+    """Subnets lie in their network and do not overlap."""
+    networks = subject.state.known("vpc", "id")
+    by_network = defaultdict(list)
+    for subnet in subject.state.of("subnet"):
+        addresses = ipaddress.ip_network(subnet["cidr_block"])
+        vpc = networks[subnet["vpc_id"]]
+        if not addresses.subnet_of(ipaddress.ip_network(vpc["cidr_block"])):  # type: ignore[arg-type]
+            yield subnet.address, f"{addresses} is not in {vpc['cidr_block']}"
+        for other in by_network[subnet["vpc_id"]]:
+            if addresses.overlaps(other):
+                yield subnet.address, f"{addresses} overlaps {other}"
+        by_network[subnet["vpc_id"]].append(addresses)
+
+
+@rule
+def default_group_is_closed(subject: Subject) -> Findings:
+    """Each network's default security group lets nothing through."""
+    closed = {found["vpc_id"] for found in subject.state.of("default_security_group")}
+    for vpc in subject.state.of("vpc"):
+        if vpc["id"] not in closed:
+            yield vpc.address, "its default security group is AWS's, which lets everything out"
+
+
+@rule
+def endpoints_are_reachable(subject: Subject) -> Findings:
+    """Interface endpoints let the tasks in on 443, and every task's table leads to S3's gateway endpoint."""
+    state = subject.state
+    for found in state.of("vpc_endpoint"):
+        if found["vpc_endpoint_type"] == "Interface":
+            into = {
+                source
+                for _, source in _pairs(state, "vpc_security_group_ingress_rule", 443)
+                if _ in found["security_group_ids"]
+            }
+            services = [one for one in state.of("ecs_service") if one.region == found.region]
+            for service in services:
+                if not into & set(service.block("network_configuration")["security_groups"]):
+                    yield found.address, f"does not let {service.address} in"
+    routed = {table for found in state.of("vpc_endpoint") for table in found["route_table_ids"] or []}
+    for service in state.of("ecs_service"):
+        for subnet in _subnets(state, service.block("network_configuration")["subnets"]):
+            if _table_of(state, subnet) not in routed:
+                yield subnet.address, "reaches S3 through NAT, which costs by the gigabyte"
