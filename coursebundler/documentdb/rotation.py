@@ -15,6 +15,7 @@ that was done already.
 """
 
 import json
+import logging
 import secrets
 import uuid
 from collections.abc import Callable, Iterator
@@ -236,6 +237,8 @@ class Rotation:
     def ask(self, operation: str, **parameters: Any) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
 
+        # With LOG_LEVEL=DEBUG it logs what is sent, and with it the new password.
+        logging.getLogger("botocore").setLevel(logging.INFO)
         try:
             return getattr(self.secret._client(), operation)(SecretId=self.secret.arn, **parameters)
         except ClientError as error:
