@@ -43,7 +43,7 @@ locals {
       log_group          = aws_cloudwatch_log_group.tasks[role].name
       database_endpoint  = local.database_endpoint
       # Only the scheduled commands' file has a place for it, and only the rotation's role may read it.
-      database_master_secret_arn = local.database_master_secret_arn == null ? "" : local.database_master_secret_arn
+      database_master_secret_arn = local.database_master_secret_arn
     }
   }
   tasks = {

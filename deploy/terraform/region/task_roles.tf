@@ -161,7 +161,7 @@ data "aws_iam_policy_document" "task" {
     }
   }
   dynamic "statement" {
-    for_each = each.key == "rotation" && local.database_master_secret_arn != null ? [1] : []
+    for_each = each.key == "rotation" ? [1] : []
     content {
       sid       = "MasterUser" # It makes the application's user and gives it a new password.
       actions   = ["secretsmanager:GetSecretValue"]
