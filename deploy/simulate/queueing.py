@@ -9,8 +9,11 @@ II, 4.4).
 
 import math
 from collections import Counter
+from itertools import pairwise
 
-SLICES = 12  # of equal probability, for what is random in a time
+# What is random in a time: an exponential distribution of mean one in slices, which are finer where p95 and p99 are.
+EDGES = (*(number / 20 for number in range(18)), 0.9, 0.92, 0.94, 0.96, 0.98, 0.985, 0.99, 0.995, 1.0)
+RANDOM = [(-math.log(1 - (low + high) / 2), high - low) for low, high in pairwise(EDGES)]
 HIGHEST_LOAD = 0.95  # above that the queue itself, not chance, makes the waiting
 BINS_PER_DOUBLING = 8
 
@@ -57,9 +60,8 @@ class Times:
     def add(self, requests: float, wait: float, service: float, load: float) -> None:
         """`wait` is certain, `service` (both in seconds) is the mean of an empty task."""
         mean = service / (1 - min(load, HIGHEST_LOAD))
-        for number in range(SLICES):
-            random = -math.log(1 - (number + 0.5) / SLICES) * mean
-            self.bins[round(BINS_PER_DOUBLING * math.log2(max(wait + random, 1e-4)))] += requests / SLICES
+        for random, share in RANDOM:
+            self.bins[round(BINS_PER_DOUBLING * math.log2(wait + random * mean))] += requests * share
 
     def quantile(self, share: float) -> float:
         """Seconds; 0 if there were no requests."""

@@ -19,6 +19,10 @@ MEMORY_AT_WORK_MB = 60
 PAGES, PROCESSES = 500, 2
 
 
+# Requests by the wait, rate and load of their tasks, which mostly are the same: then one is worked out for all.
+Alike = dict[tuple[float, float, float], float]
+
+
 @dataclass
 class Second:
     """What is plotted."""
@@ -129,8 +133,10 @@ class World:
         shares = dict(zip(routed, share_out([task.waiting.requests for task in routed], second.arrivals), strict=True))
         second.refused = self._lost_with_dead_tasks(shares) if routed else second.arrivals
         self.run.broken += second.refused if routed else 0.0
+        alike: Alike = {}
         for task in running:
-            second.refused += self._work(task, shares.get(task, 0.0))
+            second.refused += self._work(task, shares.get(task, 0.0), alike)
+        self._time(alike)
         second.cpu = 100 * sum(task.busy for task in running) / len(running) if running else 0.0
         self._report(second, running)
         self._count(second)
@@ -144,16 +150,21 @@ class World:
                 task.waiting.requests = 0.0
         return lost
 
-    def _work(self, task: Task, arrivals: float) -> float:
+    def _work(self, task: Task, arrivals: float, alike: Alike) -> float:
         """Requests refused by the load balancer because they would have waited for too long."""
         rate = self.rate(task)
         served, refused, wait = task.waiting.step(arrivals, rate, self.timing.idle)
         task.busy = served / rate
         task.served += served
         if arrivals > refused:
-            times = self.run.times.setdefault(self.now // MINUTE, Times())
-            times.add(arrivals - refused, wait, DATABASE_SECONDS + 1 / rate, task.busy)
+            kind = (round(wait, 2), round(rate, 1), round(task.busy, 2))
+            alike[kind] = alike.get(kind, 0.0) + arrivals - refused
         return refused
+
+    def _time(self, alike: Alike) -> None:
+        times = self.run.times.setdefault(self.now // MINUTE, Times())
+        for (wait, rate, load), requests in alike.items():
+            times.add(requests, wait, DATABASE_SECONDS + 1 / rate, load)
 
     def _report(self, second: Second, running: list[Task]) -> None:
         for task in running:
