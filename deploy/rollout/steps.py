@@ -184,5 +184,6 @@ def run_command(release: Release, command: list[str]) -> None:
         )
     worker = tasks.definition_of(release.aws, services.in_use(release.aws, release.place)["worker"])
     image_name = tasks.image_of(worker)
-    arn = tasks.register(release.aws, release.place, "migrate", image_name)
+    family = "scheduled" if tasks.role_arn(release.place, command[0]) else "migrate"
+    arn = tasks.register(release.aws, release.place, family, image_name)
     tasks.run(release.aws, release.place, arn, command, f"run-{command[0]}"[:36])

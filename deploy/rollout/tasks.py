@@ -1,19 +1,20 @@
 """Task definitions with another image, and tasks that run one command."""
 
+import json
 import time
 from typing import Any
 
 from deploy.rollout.aws import Aws
 from deploy.rollout.failure import Failed
-from deploy.rollout.place import Place
+from deploy.rollout.place import ROOT, Place
 
 # What describe-task-definition adds and register-task-definition does not take.
 ADDED = {
     *("taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities"),
     *("registeredAt", "registeredBy", "deregisteredAt", "deleteRequestedAt"),
 }
-# Commands that make collections and rules, which the application's user may not: they run as the cluster's own user.
-AS_MASTER = ("migrate", "restore_drill", "check_database")
+# Commands that make rules (collMod), which the application's user may not: they run as the cluster's own user.
+AS_MASTER = ("migrate", "check_database")
 TASK_SECONDS = 60 * 60
 EVERY_SECONDS = 5
 
@@ -62,6 +63,14 @@ def register(aws: Aws, place: Place, role: str, image: str) -> str:
     return str(answer["taskDefinition"]["taskDefinitionArn"])
 
 
+def role_arn(place: Place, command: str) -> str:
+    """The role of a command that is scheduled as well, and that may do more than the others; "" for the family's."""
+    for schedule in json.loads((ROOT / "deploy/ecs/schedules.json").read_text()):
+        if schedule["command"][2] == command:
+            return f"arn:aws:iam::{place.account}:role/{place.prefix}-{place.region}-{schedule['role']}-task"
+    return ""
+
+
 def run(
     aws: Aws, place: Place, definition_arn: str, command: list[str], label: str, *, seconds: float = TASK_SECONDS
 ) -> None:
@@ -93,6 +102,9 @@ def start(aws: Aws, place: Place, definition_arn: str, command: list[str], label
         master := variable(definition_of(aws, definition_arn), "DATABASE_MASTER_SECRET_ARN")
     ):
         override["environment"] = [{"name": "DATABASE_SECRET_ARN", "value": master}]
+    overrides: dict[str, Any] = {"containerOverrides": [override]}
+    if role := role_arn(place, command[0]):
+        overrides["taskRoleArn"] = role
     answer = aws.do(
         "ecs",
         "run_task",
@@ -100,7 +112,7 @@ def start(aws: Aws, place: Place, definition_arn: str, command: list[str], label
         taskDefinition=definition_arn,
         capacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}],
         networkConfiguration=network(aws, place),
-        overrides={"containerOverrides": [override]},
+        overrides=overrides,
         startedBy=label,
         count=1,
     )

@@ -42,7 +42,7 @@ locals {
       task_role_arn      = aws_iam_role.task[role].arn
       log_group          = aws_cloudwatch_log_group.tasks[role].name
       database_endpoint  = local.database_endpoint
-      # Only the scheduled commands' file has a place for it, and only the rotation's role may read it.
+      # Only two files have a place for it, and only the roles of migrations and of the rotation may read it.
       database_master_secret_arn = local.database_master_secret_arn
     }
   }

@@ -161,9 +161,9 @@ data "aws_iam_policy_document" "task" {
     }
   }
   dynamic "statement" {
-    for_each = each.key == "rotation" ? [1] : []
+    for_each = contains(["migrate", "rotation"], each.key) ? [1] : []
     content {
-      sid       = "MasterUser" # It makes the application's user and gives it a new password.
+      sid       = "MasterUser" # Migrations make rules (collMod); the rotation makes the application's user.
       actions   = ["secretsmanager:GetSecretValue"]
       resources = [local.database_master_secret_arn]
     }

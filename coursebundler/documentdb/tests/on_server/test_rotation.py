@@ -128,7 +128,7 @@ def login(manager, stage="AWSCURRENT") -> dict[str, str]:
 
 
 def labels(manager) -> list[str]:
-    stages = manager.describe_secret(SecretId=SECRET)["VersionIdsToStages"].values()
+    stages = manager.describe_secret(SecretId=SECRET).get("VersionIdsToStages", {}).values()
     return sorted(stage for version in stages for stage in version)
 
 
