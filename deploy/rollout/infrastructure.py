@@ -18,9 +18,9 @@ def plan(programs: Programs, place: Place, image: str) -> None:
     """Raises Failed with what would change, and with the command that changes it."""
     folder = f"-chdir={terraform_folder()}"
     values = f"-var-file=environments/{place.environment}.tfvars"
-    programs.do(
-        "terraform", folder, "init", "-input=false", f"-backend-config=environments/{place.environment}.s3.tfbackend"
-    )
+    bucket = f"-backend-config=bucket={place.name}-terraform-state-{place.account}"
+    backend = f"-backend-config=environments/{place.environment}.s3.tfbackend"
+    programs.do("terraform", folder, "init", "-input=false", backend, bucket)
     with tempfile.TemporaryDirectory(prefix="plan-") as temporary:
         file = str(Path(temporary) / "plan")
         programs.do(

@@ -142,6 +142,30 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
+  # Scheduled commands run the released version too.
+  statement {
+    sid       = "PointSchedules"
+    actions   = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"]
+    resources = [for region in local.served_regions : "arn:aws:scheduler:${region}:${local.account_id}:schedule/${local.prefix}/*"]
+  }
+
+  statement {
+    sid       = "FindSchedules"
+    actions   = ["scheduler:ListSchedules"]
+    resources = ["*"] # It takes no other.
+  }
+
+  statement {
+    sid       = "GiveSchedulesTheirRole"
+    actions   = ["iam:PassRole"]
+    resources = [for region in local.served_regions : "arn:aws:iam::${local.account_id}:role/${local.prefix}-${region}-scheduler"]
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["scheduler.amazonaws.com"]
+    }
+  }
+
   statement {
     sid       = "ReadLogsOfMigration"
     actions   = ["logs:FilterLogEvents", "logs:GetLogEvents"]
