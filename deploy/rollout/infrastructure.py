@@ -7,7 +7,7 @@ from typing import Any
 
 from deploy.rollout.failure import Failed
 from deploy.rollout.place import Place
-from deploy.rollout.programs import Programs, terraform_folder
+from deploy.rollout.programs import Programs
 
 # What a release changes by itself; Terraform takes it over with its next apply.
 OF_A_RELEASE = {"aws_ecs_task_definition", "aws_scheduler_schedule"}
@@ -16,7 +16,7 @@ NOTHING = {"no-op", "read"}
 
 def plan(programs: Programs, place: Place, image: str) -> None:
     """Raises Failed with what would change, and with the command that changes it."""
-    folder = f"-chdir={terraform_folder()}"
+    folder = "-chdir=deploy/terraform"
     values = f"-var-file=environments/{place.environment}.tfvars"
     bucket = f"-backend-config=bucket={place.name}-terraform-state-{place.account}"
     backend = f"-backend-config=environments/{place.environment}.s3.tfbackend"

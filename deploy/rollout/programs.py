@@ -4,7 +4,6 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from deploy.rollout.failure import Failed
 from deploy.rollout.place import ROOT
@@ -52,7 +51,3 @@ def container_program() -> str:
         if shutil.which(name):
             return name
     raise Failed("There is neither docker nor podman.", "Install one of them, or let GitHub Actions deploy.")
-
-
-def terraform_folder() -> Path:
-    return ROOT / "deploy" / "terraform"

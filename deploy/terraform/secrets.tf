@@ -7,7 +7,7 @@
 # one more program in the network, with a database driver of its own that somebody has to keep up to date.
 locals {
   secrets = {
-    application = "SECRET_KEY, RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET, RAZORPAY_WEBHOOK_SECRET, EMAIL_URL, CLOUDFRONT_PRIVATE_KEY"
+    application = "SECRET_KEY, SECRET_KEY_FALLBACKS, RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET, RAZORPAY_WEBHOOK_SECRET, RAZORPAY_WEBHOOK_SECRET_PREVIOUS, EMAIL_URL, CLOUDFRONT_PRIVATE_KEY"
     database    = "username, password of the application's database user, which reads and writes one database and no more"
     origin      = "value: what CloudFront says to the load balancer in X-Origin-Verify; previous: what is accepted as well"
   }
