@@ -8,6 +8,7 @@ from deploy.check.state import Resource, State
 MODERN_TLS = re.compile(r"^ELBSecurityPolicy-TLS13-1-[23]-")
 BACKEND_PATHS = {"/api/*", "/admin/*", "/webhooks/*"}
 ORIGIN_HEADER = "X-Origin-Verify"
+HEALTH_PATHS = {"/health/live", "/health/ready"}  # Route 53 can send no header
 MOST_SECONDS_UNNOTICED = 20
 
 
@@ -138,7 +139,7 @@ def _takes(found: Resource, path: str) -> bool:
 
 @rule
 def only_through_cloudfront(subject: Subject) -> Findings:
-    """Whoever does not send CloudFront's secret header gets nothing but the health check."""
+    """Whoever does not send CloudFront's secret header gets nothing but the health checks."""
     for listener in https_listeners(subject.state):
         if listener.block("default_action").get("type") != "fixed-response":
             yield listener.address, "answers everybody by default"
@@ -150,7 +151,7 @@ def only_through_cloudfront(subject: Subject) -> Findings:
     }
     for found in subject.state.of("lb_listener_rule"):
         asked = headers_of(found).get(ORIGIN_HEADER)
-        if not asked and paths_of(found) != {"/health/ready"}:
+        if not asked and not (paths_of(found) and paths_of(found) <= HEALTH_PATHS):
             yield found.address, f"asks for no {ORIGIN_HEADER}"
         if asked and not {(ORIGIN_HEADER, value) for value in asked} & sent:
             yield found.address, f"CloudFront sends another {ORIGIN_HEADER}"

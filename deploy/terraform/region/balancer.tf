@@ -55,8 +55,7 @@ resource "aws_lb" "main" {
 resource "aws_lb_target_group" "web" {
   for_each = toset(["frontend", "backend"])
 
-  # A prefix, so that a new one can take over before the old one goes: a listener cannot be without. Six letters at most.
-  name_prefix = { frontend = "front-", backend = "back-" }[each.key]
+  name        = "${trimsuffix(substr(local.prefix, 0, 23), "-")}-${each.key}" # 32 letters at most.
   vpc_id      = aws_vpc.main.id
   target_type = "ip"
   protocol    = "HTTP"
@@ -76,10 +75,6 @@ resource "aws_lb_target_group" "web" {
     timeout             = 5
     healthy_threshold   = 2
     unhealthy_threshold = 2
-  }
-
-  lifecycle {
-    create_before_destroy = true
   }
 }
 
@@ -124,7 +119,7 @@ resource "aws_lb_listener" "https" {
   }
 }
 
-# Route 53 asks without the header: it can send none.
+# Route 53 asks for liveness (dns.tf of the root) and can send no header; readiness is for whoever looks from outside.
 resource "aws_lb_listener_rule" "health" {
   listener_arn = aws_lb_listener.https.arn
   priority     = 10
@@ -136,7 +131,7 @@ resource "aws_lb_listener_rule" "health" {
 
   condition {
     path_pattern {
-      values = ["/health/ready"]
+      values = ["/health/live", "/health/ready"]
     }
   }
 }
