@@ -13,6 +13,8 @@ module "primary" {
   availability_zones = var.availability_zones
   single_nat         = var.single_nat
 
+  interface_endpoints = var.interface_endpoints
+
   site_domain       = local.site_domain
   origin_domain     = local.origin_domain
   certificate_arn   = aws_acm_certificate_validation.main[local.primary_region].certificate_arn
@@ -69,6 +71,8 @@ module "standby" {
   cidr               = var.standby_cidr
   availability_zones = var.standby_availability_zones
   single_nat         = true # It serves for a day or two, and a standby that idles pays for each.
+
+  interface_endpoints = false # For the same reason.
 
   site_domain       = local.site_domain
   origin_domain     = local.origin_domain

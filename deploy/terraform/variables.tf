@@ -136,6 +136,12 @@ variable "single_nat" {
   default     = false
 }
 
+variable "interface_endpoints" {
+  description = "Private ways from us-east-1's tasks to ECR, CloudWatch Logs and Secrets Manager: tasks start and log although NAT is down. Twelve of them cost more than two NAT gateways."
+  type        = bool
+  default     = true
+}
+
 # --- Services ---
 
 variable "image" {

@@ -14,6 +14,8 @@ single_nat   = true
 spot_weight  = 1000
 max_tasks    = 4
 
+interface_endpoints = false
+
 database_instance_class = "db.t4g.medium"
 database_instances      = 1
 
