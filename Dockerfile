@@ -23,19 +23,12 @@ COPY . .
 # Hashed and compressed static files need no secret: DEBUG=true stands in for all of them, here and nowhere else.
 # The compiled files are never checked against their sources, whose times a copy may change.
 RUN DEBUG=true DATA_DIR=/tmp/build STATIC_ROOT=/app/static_files /venv/bin/python manage.py collectstatic --no-input -v0 \
-    && rm -r /tmp/build static requirements \
+    && rm -r /tmp/build static/* requirements \
     && find static_files -name '*.map*' -delete \
     && /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv /app
 
 # --- What runs ---
 FROM ${PYTHON_IMAGE}
-ARG VERSION=unknown REVISION=unknown CREATED=unknown
-LABEL org.opencontainers.image.title="CourseBundler" \
-      org.opencontainers.image.description="An online school: site, API and worker in one image" \
-      org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.created="${CREATED}"
 # Nobody installs anything here. /data is for SQLite alone: a volume that is mounted there belongs to the same user.
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/lib/python3*/ensurepip \
         /usr/local/lib/python3*/ensurepip /usr/share/python-wheels \
@@ -58,3 +51,11 @@ VOLUME ["/tmp"]
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-m", "coursebundler.healthcheck"]
 CMD ["python", "-m", "coursebundler.start"]
+# Last, since they differ from build to build.
+ARG VERSION=unknown REVISION=unknown CREATED=unknown
+LABEL org.opencontainers.image.title="CourseBundler" \
+      org.opencontainers.image.description="An online school: site, API and worker in one image" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
