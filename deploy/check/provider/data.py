@@ -47,7 +47,9 @@ def _hosted_zone(config: Config, region: str) -> Config:
 
 def _secret(config: Config, region: str) -> Config:
     """Every key that one of our secrets has (deploy/terraform/secrets.tf)."""
-    values = {name: digest(config.get("secret_id"), name) for name in ("value", "username", "password")}
+    # A replica in another region has the same name, and the same value.
+    secret = str(config.get("secret_id")).rpartition(":secret:")[2]
+    values = {name: digest(secret, name) for name in ("value", "username", "password")}
     return {"secret_string": json.dumps(values)}
 
 
@@ -69,7 +71,7 @@ def answer(type_name: str, config: Config, region: str) -> Config:
     inventor = Inventor(type_name, config, region, repr(sorted(config.items(), key=str)))
 
     def fill(name: str, attribute: dict[str, Any], value: Any) -> Any:
-        if value is None and attribute.get("computed"):
+        if value is None and (attribute.get("computed") or name == "id"):
             return answers[name] if name in answers else inventor.value(name, attribute["type"])
         return value
 

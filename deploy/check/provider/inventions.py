@@ -122,6 +122,8 @@ class Inventor:
         return str(uuid.UUID(self._hex("uuid", 32)))
 
     def _arn(self) -> str:
+        if self.type_name == "aws_secretsmanager_secret_version":  # A version has the ARN of its secret.
+            return str(self.known.get("secret_id"))
         form = ARNS.get(self.type_name, self.type_name.split("_")[1] + ":{region}:{account}:" + self.type_name + "/{h}")
         digits = {"h": self._hex("h", 16), "h6": self._hex("h6", 6), "H13": self._hex("H", 13).upper()}
         names = {key: value for key, value in self.known.items() if isinstance(value, str)}

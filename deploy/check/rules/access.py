@@ -6,15 +6,18 @@ import re
 from deploy.check.rules import Findings, Subject, policies, rule
 from deploy.check.state import Resource
 
-# Actions that take no resource but "*": the service authorization reference of each service (read November 2026).
+# Actions that take no resource but "*", or only tell how things are: each service's authorization reference (read
+# November 2026).
 NO_RESOURCE = {
     "backup:ListBackupJobs",
+    "cloudwatch:DescribeAlarms",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "ecs:DescribeTaskDefinition",
     "ecs:DeregisterTaskDefinition",
     "ecs:ListTaskDefinitions",
     "ecs:RegisterTaskDefinition",
+    "scheduler:ListSchedules",
     "sts:GetCallerIdentity",
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
@@ -30,8 +33,9 @@ OWN_RESOURCE = {
 # Reads across the account, for the plan in CI and for AWS Backup: roles whose names say so.
 READERS = re.compile(r"plan")
 CONFUSED_DEPUTY = {"aws:sourceaccount", "aws:sourcearn"}
-# These services do not send the conditions, or the trust is by another way.
-WITHOUT_SOURCE = {"edgelambda.amazonaws.com"}
+# EventBridge takes no conditions in the policies of topics and their keys:
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html (read November 2026).
+WITHOUT_SOURCE = {"events.amazonaws.com"}
 MOST_INLINE, MOST_MANAGED = 10240, 6144
 
 
@@ -82,7 +86,7 @@ def trust_names_its_source(subject: Subject) -> Findings:
     """A role that an AWS service takes on says for which account or resource (the confused deputy)."""
     for role in subject.state.of("iam_role"):
         for statement in policies.statements(role["assume_role_policy"]):
-            services = {name for kind, name in statement.principals if kind == "Service"} - WITHOUT_SOURCE
+            services = {name for kind, name in statement.principals if kind == "Service"}
             if services and not CONFUSED_DEPUTY & set(statement.conditions):
                 yield role.address, f"{sorted(services)} may act for anybody"
 
@@ -94,7 +98,7 @@ def services_may_publish_for_us_only(subject: Subject) -> Findings:
         if name == "assume_role_policy":
             continue
         for statement in policies.statements(text):
-            services = {principal for kind, principal in statement.principals if kind == "Service"}
+            services = {principal for kind, principal in statement.principals if kind == "Service"} - WITHOUT_SOURCE
             if statement.is_allow and services and not _is_narrowed(statement):
                 yield owner.address, f"{sorted(services)} may {statement.actions} for anybody"
 

@@ -22,7 +22,8 @@ METRICS = {
         "TargetResponseTime",
         "UnHealthyHostCount",
     },
-    "AWS/Backup": {"NumberOfBackupJobsFailed", "NumberOfCopyJobsFailed"},
+    "AWS/Backup": {"NumberOfBackupJobsCompleted", "NumberOfBackupJobsFailed", "NumberOfCopyJobsFailed"},
+    "AWS/CertificateManager": {"DaysToExpiry"},
     "AWS/CloudFront": {"5xxErrorRate", "OriginLatency", "Requests", "TotalErrorRate"},
     "AWS/DocDB": {
         "CPUCreditBalance",
@@ -50,6 +51,7 @@ METRICS = {
 }
 # Dimension, and the type and the argument whose value it has.
 DIMENSIONS = {
+    "CertificateArn": ("acm_certificate", "arn"),
     "BackupVaultName": ("backup_vault", "name"),
     "ClusterName": ("ecs_cluster", "name"),
     "DBClusterIdentifier": ("docdb_cluster", "cluster_identifier"),
@@ -69,8 +71,11 @@ DIMENSIONS = {
     "TopicName": ("sns_topic", "name"),
     "WebACL": ("wafv2_web_acl", "name"),
 }
+UNCHECKED = {"Region", "Rule", "RuleId", "Operation", "FilterId", "ResourceType"}
 # Figures of services that belong to no region are in us-east-1 only.
 GLOBAL_NAMESPACES = {"AWS/CloudFront", "AWS/Route53"}
+# A rule of replication is about buckets of two regions, and writes its figures in one of them.
+TWO_REGIONS = {"AWS/S3"}
 # Metric namespaces that only a person or a filter of ours writes into.
 OURS = re.compile(r"^(CourseBundler$|coursebundler-\w+/)")
 
@@ -145,11 +150,10 @@ def _dimension_problem(subject: Subject, alarm: Resource, namespace: str, name: 
     if namespace == "CourseBundler":
         return "" if name == "Service" and value in subject.site["roles"] else f"the site writes no {name}={value}"
     if name not in DIMENSIONS:
-        known = {"Region": {"Global"}, "RuleId": None, "Rule": None, "Operation": None, "FilterId": None}
-        return "" if name in known else f"unknown dimension {name}"
+        return "" if name in UNCHECKED else f"unknown dimension {name}"
     type_name, argument = DIMENSIONS[name]
     found = [one for one in subject.state.of(type_name) if one[argument] == value]
-    here = [one for one in found if one.region in ("", alarm.region) or namespace in GLOBAL_NAMESPACES]
+    here = [one for one in found if one.region in ("", alarm.region) or namespace in GLOBAL_NAMESPACES | TWO_REGIONS]
     return "" if here else f"{name} {value} does not exist in {alarm.region}"
 
 

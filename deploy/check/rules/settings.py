@@ -122,7 +122,7 @@ def _cluster_of(state: State, container: Container) -> Resource | None:
 
 @rule
 def database_url(subject: Subject) -> Findings:
-    """DATABASE_URL leads to the cluster of the task's region, on its port, and says which engine it is, and no password."""
+    """DATABASE_URL leads to the cluster of the task's region and says its engine, and no password."""
     for container in subject.state.containers():
         url = urlsplit(container.environment.get("DATABASE_URL", ""))
         cluster = _cluster_of(subject.state, container)
