@@ -112,9 +112,11 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 INSTALLED_APPS.append("django.forms")
 
 # --- The database ---
+# How many requests a process works on at once; gunicorn.conf.py reads the same variable.
+WEB_THREADS = env.int("WEB_THREADS", default=4)
 DATABASES = database_url.databases(
     required("DATABASE_URL", development=f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
-    threads=env.int("WEB_THREADS", default=4),
+    threads=WEB_THREADS,
     # Where in AWS Secrets Manager its user and password are, if they are not in the URL (docs/database.md).
     secret_arn=env.str("DATABASE_SECRET_ARN", default="").strip(),
     # Whether the catalogue's lists may come from DocumentDB's secondaries, some seconds old.

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from urllib.parse import quote, urlencode
@@ -24,6 +24,8 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.http import HttpRequest, UnreadablePostError
 from django.urls import reverse
 from django.utils.http import content_disposition_header
+
+from coursebundler.bulkhead import Bulkhead, Full
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,14 @@ PART_SIZE = 8 * 1024 * 1024  # bytes; S3 wants at least 5 MiB and at most 10,000
 PART_URL_SECONDS = 3600
 MEDIA_SALT = "courses.storage.media"
 PART_SALT = "courses.storage.part"
+# For what somebody waits for and S3 has at hand. Copying and joining large objects takes it minutes at times.
+QUICK: dict[str, Any] = {
+    "connect_timeout": 2,
+    "read_timeout": 4,
+    "retries": {"mode": "standard", "total_max_attempts": 2},
+}
+# Every page of a player asks for captions: if S3 falls silent, most threads shall still have pages to give.
+_waiting = Bulkhead(settings.WEB_THREADS // 4)
 
 
 class MediaUnavailable(Exception):
@@ -66,8 +76,7 @@ def signed_url(key: str, *, download_name: str = "") -> str:
 
 
 def read(key: str) -> bytes:
-    with _store().errors(key), _alias(key).open(key) as file:
-        return file.read()
+    return _store().read(key)
 
 
 def read_range(key: str, start: int, length: int) -> bytes:
@@ -167,6 +176,10 @@ class _Folder:
         with self.errors(key):
             return Path(self.storage.path(key))
 
+    def read(self, key: str) -> bytes:
+        with self.errors(key):
+            return self.path(key).read_bytes()
+
     def signed_url(self, key: str, download_name: str) -> str:
         value = {"key": key, "name": download_name} if download_name else {"key": key}
         return reverse("courses:media", args=[signing.dumps(value, salt=MEDIA_SALT)])
@@ -254,6 +267,21 @@ def write_part(token: str, body: IO[bytes] | HttpRequest, content_length: int) -
     return folder.write_part(**part, body=body) == part["length"]
 
 
+@lru_cache(maxsize=8)
+def _quick_client(storage: Any) -> Any:
+    """One for all threads of the process, as boto3 allows for clients."""
+    from botocore.config import Config
+
+    return storage._create_session().client(
+        "s3",
+        region_name=storage.region_name,
+        use_ssl=storage.use_ssl,
+        endpoint_url=storage.endpoint_url,
+        config=storage.client_config.merge(Config(**QUICK)),
+        verify=storage.verify,
+    )
+
+
 class _Bucket:
     def __init__(self, storage: Any) -> None:
         self.storage = storage
@@ -261,6 +289,10 @@ class _Bucket:
     @cached_property
     def client(self) -> Any:
         return self.storage.connection.meta.client
+
+    @property
+    def quick_client(self) -> Any:
+        return _quick_client(self.storage)
 
     @property
     def bucket(self) -> str:
@@ -284,6 +316,12 @@ class _Bucket:
         except (BotoCoreError, Boto3Error) as error:
             logger.exception("S3 does not answer for %s.", key)
             raise MediaUnavailable from error
+        except Full as error:
+            raise MediaUnavailable from error  # those who wait will log why
+
+    def read(self, key: str) -> bytes:
+        with self.errors(key), _waiting.place():
+            return self.quick_client.get_object(**self.at(key))["Body"].read()
 
     def signed_url(self, key: str, download_name: str) -> str:
         disposition = content_disposition_header(True, download_name) if download_name else ""
@@ -301,7 +339,7 @@ class _Bucket:
     def read_range(self, key: str, start: int, length: int) -> bytes:
         with self.errors(key):
             wanted = f"bytes={start}-{start + length - 1}"
-            return self.client.get_object(**self.at(key), Range=wanted)["Body"].read()
+            return self.quick_client.get_object(**self.at(key), Range=wanted)["Body"].read()
 
     def copy(self, key: str, new_key: str) -> None:
         from boto3.s3.transfer import TransferConfig
@@ -318,13 +356,13 @@ class _Bucket:
 
     def size_and_type(self, key: str) -> tuple[int, str]:
         with self.errors(key):
-            head = self.client.head_object(**self.at(key))
+            head = self.quick_client.head_object(**self.at(key))
         return head["ContentLength"], head["ContentType"]
 
     def start_parts(self, key: str, content_type: str) -> str:
         with self.errors(key):
             extra = {"ContentType": content_type, **self.storage.object_parameters}
-            return self.client.create_multipart_upload(**self.at(key), **extra)["UploadId"]
+            return self.quick_client.create_multipart_upload(**self.at(key), **extra)["UploadId"]
 
     def part_url(self, key: str, upload_id: str, number: int, length: int) -> str:
         part = {**self.at(key), "UploadId": upload_id, "PartNumber": number, "ContentLength": length}
@@ -332,7 +370,7 @@ class _Bucket:
 
     def parts(self, key: str, upload_id: str) -> list[dict[str, Any]]:
         with self.errors(key):
-            pages = self.client.get_paginator("list_parts").paginate(**self.at(key), UploadId=upload_id)
+            pages = self.quick_client.get_paginator("list_parts").paginate(**self.at(key), UploadId=upload_id)
             return [part for page in pages for part in page.get("Parts", [])]
 
     def part_sizes(self, key: str, upload_id: str) -> dict[int, int]:
@@ -345,7 +383,7 @@ class _Bucket:
 
     def drop_parts(self, key: str, upload_id: str) -> None:
         with suppress(FileNotFoundError), self.errors(key):
-            self.client.abort_multipart_upload(**self.at(key), UploadId=upload_id)
+            self.quick_client.abort_multipart_upload(**self.at(key), UploadId=upload_id)
 
     def delete_abandoned(self, before: datetime) -> int:
         with self.errors("incoming/"):
