@@ -149,7 +149,7 @@ variable "image" {
 }
 
 variable "application_secret_arn" {
-  description = "Secret with SECRET_KEY, RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET, RAZORPAY_WEBHOOK_SECRET, EMAIL_URL and CLOUDFRONT_PRIVATE_KEY."
+  description = "Secret with every key that deploy/ecs/*.json name under secrets; none may be missing, some may be empty."
   type        = string
 
   validation {
