@@ -9,6 +9,10 @@ locals {
 }
 
 resource "aws_s3_bucket" "access_logs" {
+  # checkov:skip=CKV_AWS_18: A log of who reads the logs would need a log.
+  # checkov:skip=CKV_AWS_144: Logs of a region that is lost help nobody; they are not copied.
+  # checkov:skip=CKV_AWS_145: Load balancers write with S3's own key only.
+  # checkov:skip=CKV2_AWS_62: Nothing waits for them; they are read when something is looked into.
   bucket        = "${local.prefix}-access-logs-${local.account}-${local.region}"
   force_destroy = !var.deletion_protection
 }

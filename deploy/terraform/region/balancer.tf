@@ -16,6 +16,7 @@ data "aws_secretsmanager_secret_version" "origin" {
 }
 
 resource "aws_lb" "main" {
+  # checkov:skip=CKV2_AWS_28: The firewall is at CloudFront, and nothing else gets here (security_groups.tf).
   name               = local.prefix
   load_balancer_type = "application"
   internal           = false
@@ -53,6 +54,7 @@ resource "aws_lb" "main" {
 # --- Where requests go ---
 
 resource "aws_lb_target_group" "web" {
+  # checkov:skip=CKV_AWS_378: TLS ends at the load balancer, by design; from there it is a private subnet and one group.
   for_each = toset(["frontend", "backend"])
 
   name        = "${trimsuffix(substr(local.prefix, 0, 23), "-")}-${each.key}" # 32 letters at most.

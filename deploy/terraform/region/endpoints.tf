@@ -1,7 +1,13 @@
 # Ways to AWS's services that do not lead through NAT: cheaper for what is large, and tasks start when NAT is down.
 
 locals {
-  interface_services = toset(var.interface_endpoints ? ["ecr.api", "ecr.dkr", "logs", "secretsmanager"] : [])
+  # Each with the actions that go through it.
+  interface_services = { for service, actions in {
+    "ecr.api"        = "ecr:*"
+    "ecr.dkr"        = "ecr:*"
+    "logs"           = "logs:*"
+    "secretsmanager" = "secretsmanager:*"
+  } : service => actions if var.interface_endpoints }
 }
 
 # Free, and it carries the layers of images (ECR keeps them in S3) and every upload that passes through us.
@@ -52,15 +58,17 @@ resource "aws_vpc_endpoint" "interface" {
   subnet_ids          = local.private_subnet_ids
   security_group_ids  = [aws_security_group.endpoints.id]
   private_dns_enabled = true
-  policy              = data.aws_iam_policy_document.interface_endpoint.json
+  policy              = data.aws_iam_policy_document.interface_endpoint[each.key].json
   tags                = { Name = "${local.prefix}-${each.key}" }
 }
 
 # What may be done is said by the roles; here only that it is done by this account.
 data "aws_iam_policy_document" "interface_endpoint" {
+  for_each = local.interface_services
+
   statement {
     sid       = "OurRoles"
-    actions   = ["*"]
+    actions   = [each.value]
     resources = ["*"]
 
     principals {

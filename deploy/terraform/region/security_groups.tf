@@ -122,6 +122,7 @@ resource "aws_vpc_security_group_ingress_rule" "balancer_from_health_checks" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "redirect_from_cloudfront" {
+  # checkov:skip=CKV_AWS_260: From CloudFront's prefix list, not from everywhere; checkov does not know of such lists.
   security_group_id = aws_security_group.balancer_redirect.id
   description       = "HTTP, from CloudFront: redirected to HTTPS"
   prefix_list_id    = data.aws_ec2_managed_prefix_list.cloudfront.id
