@@ -6,7 +6,7 @@ export VENV
 IN_VENV = $(VENV)/bin/python
 IN_VENV_DEPLOY = $(VENV)-deploy/bin/python
 
-.PHONY: image check-deploy check-deploy-defects deploy-environment help run test test-documentdb queries lint format chaos bench base dev
+.PHONY: image check-deploy check-deploy-defects deploy-environment help run test test-documentdb queries lint format chaos bench simulate cost base dev
 
 help:
 	@echo "make run     start the site and the payment sandbox (PORT, DATABASE_URL and DATA_DIR are honoured)"
@@ -17,6 +17,8 @@ help:
 	@echo "make format  put code and templates into shape"
 	@echo "make chaos   purchases while everything breaks; then the books must balance (SEED=, ENGINE=sqlite, PURCHASES=)"
 	@echo "make bench   requests per second beside a bare Django view"
+	@echo "make simulate  traffic against the scaling policies; writes docs/scaling.md and its pictures"
+	@echo "make cost    the monthly bill from Terraform's plan; writes docs/cost.md (needs terraform)"
 	@echo "make image   build the container's image and show that it keeps its promises (Docker, or Podman as root on Debian)"
 	@echo "make check-deploy  the deployment, without an AWS account: Terraform, rules, task definitions (needs terraform)"
 	@echo "make check-deploy-defects  that each of those checks catches what it is for"
@@ -57,6 +59,12 @@ dev:
 
 image:
 	@sh scripts/python.sh -m deploy.image $(if $(BASE),--base $(BASE))
+
+simulate: dev
+	@$(IN_VENV) -m deploy.simulate document
+
+cost: dev deploy-environment
+	@$(IN_VENV_DEPLOY) -m deploy.cost plan
 
 check-deploy: dev deploy-environment
 	@$(IN_VENV_DEPLOY) -m deploy.check

@@ -240,7 +240,7 @@ def test_tracking_needs_three_minutes_out_and_fifteen_in():
 
 # --- Alarms: the two tables of AWS's page about missing data, row by row ---
 
-X, O, N = 90.0, 10.0, None
+X, G, N = 90.0, 10.0, None  # breaching, good, missing
 
 
 def state_of(points, missing, datapoints):
@@ -251,10 +251,10 @@ def state_of(points, missing, datapoints):
 @pytest.mark.parametrize(
     ("points", "missing", "ignore", "breaching", "not_breaching"),
     [
-        ([O, N, X, N, X], "OK", "OK", "OK", "OK"),
-        ([O, N, N, N, N], "OK", "OK", "OK", "OK"),
+        ([G, N, X, N, X], "OK", "OK", "OK", "OK"),
+        ([G, N, N, N, N], "OK", "OK", "OK", "OK"),
         ([N, N, N, N, N], "INSUFFICIENT_DATA", "RETAINED", "ALARM", "OK"),
-        ([O, X, X, N, X], "ALARM", "ALARM", "ALARM", "ALARM"),
+        ([G, X, X, N, X], "ALARM", "ALARM", "ALARM", "ALARM"),
         ([N, N, X, N, N], "ALARM", "RETAINED", "ALARM", "OK"),
     ],
 )
@@ -267,10 +267,10 @@ def test_missing_data_with_three_of_three(points, missing, ignore, breaching, no
 @pytest.mark.parametrize(
     ("points", "missing", "ignore", "breaching", "not_breaching"),
     [
-        ([O, N, X, N, X], "ALARM", "ALARM", "ALARM", "ALARM"),
-        ([O, O, X, O, X], "ALARM", "ALARM", "ALARM", "ALARM"),
-        ([O, N, X, N, N], "OK", "OK", "ALARM", "OK"),
-        ([N, N, N, N, O], "OK", "OK", "ALARM", "OK"),
+        ([G, N, X, N, X], "ALARM", "ALARM", "ALARM", "ALARM"),
+        ([G, G, X, G, X], "ALARM", "ALARM", "ALARM", "ALARM"),
+        ([G, N, X, N, N], "OK", "OK", "ALARM", "OK"),
+        ([N, N, N, N, G], "OK", "OK", "ALARM", "OK"),
         ([N, N, N, X, N], "ALARM", "RETAINED", "ALARM", "OK"),
     ],
 )

@@ -61,7 +61,7 @@ def test_arrivals_go_to_the_shortest_queue(waiting, arrivals, shares):
 
 
 def test_times_of_a_half_loaded_task():
-    """40 ms at an empty task become 80 ms on average at half load; exponential: p50 is 0.69 of that, p95 3.0, p99 4.6."""
+    """40 ms at an empty task become 80 ms on average at half load; p50 is 0.69 of that, p95 3.0, p99 4.6."""
     times = Times()
     times.add(1000, wait=0, service=0.040, load=0.5)
 

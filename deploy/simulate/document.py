@@ -28,9 +28,15 @@ def quick_pieces() -> dict[str, str]:
     """What needs no simulation."""
     times = timing("frontend")
     reaction = times.metric_delay + times.provision + times.until_healthy
+    from_to = f"{60 + reaction} to {120 + reaction} s"
+    sentence = (
+        f"- **From the first request too many to the first new task that answers: {from_to}.** CloudWatch's minute must\n"
+        "  end, be published and be looked at; then a task starts and passes two checks. No policy on standard metrics is\n"
+        "  faster: the alarm looks at one datapoint as it is."
+    )
     return {
         "capacity": capacity_table(),
-        "reaction": f"{60 + reaction} to {120 + reaction} s",
+        "reaction": sentence,
         "needs": million.needs_table(),
         "ends": million.ends_table(),
         "assumptions": million.assumptions_table(),
@@ -52,6 +58,7 @@ def pieces(pictures: Path) -> dict[str, str]:
         result = run(scenario)
         summaries.append(report.summarize(scenario, result, task_size(scenario.service), read_prices()))
         stories.append(report.story(scenario, result))
+        print(stories[-1], flush=True)
         if scenario.name in DRAWN:
             (pictures / f"scaling-{scenario.name}.svg").write_text(plot.draw(scenario, result), encoding="utf-8")
     return quick_pieces() | {"scenarios": report.table(summaries), "diagram": f"```\n{stories[0]}\n```"}
@@ -61,4 +68,4 @@ def write(document: Path = DOCUMENT, pictures: Path = PICTURES) -> str:
     pictures.mkdir(parents=True, exist_ok=True)
     text = document.read_text(encoding="utf-8")
     document.write_text(filled(text, pieces(pictures)), encoding="utf-8")
-    return f"{document.relative_to(ROOT)} and {len(DRAWN)} pictures are up to date."
+    return f"{document.name} and {len(DRAWN)} pictures are up to date."
