@@ -1,4 +1,4 @@
-"""What a request costs: `python -m tests.rehearsal.capacity` measures one task and writes deploy/simulate/capacity.json.
+"""What a request costs: `python -m tests.rehearsal.capacity` writes deploy/simulate/capacity.json.
 
 One task (two processes of four threads) on each database, asked by people without a pause between two requests. The
 processor's time is that of the task alone, from /proc: the load, the database, the gateway and S3 run in other
@@ -106,7 +106,7 @@ def burst(
 
 
 def summary(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What deploy/simulate reads. The figures are DocumentDB's look-alike's, if it was measured: the site's database."""
+    """What deploy/simulate reads: on DocumentDB's look-alike if it was measured, since that is the site's database."""
     first = found.get("documentdb") or next(iter(found.values()))
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),

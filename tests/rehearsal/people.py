@@ -3,10 +3,13 @@
 Every request is written down with what became of it (`Fate`), and so is whatever the site said it had written.
 """
 
+import gzip
 import http.client
+import itertools
 import json
 import random
 import re
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +22,7 @@ from urllib.parse import urlencode
 HOST = "courses.example.org"
 CSRF = "a" * 32
 TIMEOUT_SECONDS = 75
+NUMBERS = itertools.count(1)  # of connections
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)"')
 # Of journeys, not of requests: most people look around, a few buy.
 JOURNEYS = {"look": 35, "study": 40, "buy": 10, "call": 10, "administer": 5}
@@ -43,6 +47,7 @@ class Asked:
     seconds: float
     fate: Fate
     status: int
+    can_retry: bool = False  # it said Retry-After
 
 
 @dataclass
@@ -66,7 +71,8 @@ class Site:
 
 class Client:
     def __init__(self, site: Site, number: int, session: str, asked: list[Asked]) -> None:
-        self.site, self.number, self.asked, self.count = site, number, asked, 0
+        self.site, self.number, self.asked, self.count = site, next(NUMBERS), asked, 0
+        self.said = ""  # the last answer's body, whatever it was
         self.connection: http.client.HTTPConnection | None = None
         self.headers = {
             "Host": HOST,
@@ -90,29 +96,34 @@ class Client:
             is_json = isinstance(body, bytes)
             headers["Content-Type"] = "application/json" if is_json else "application/x-www-form-urlencoded"
             body = body if is_json else urlencode(body, doseq=True).encode()
-        fate, status, text = self._send("GET" if body is None else "POST", path, body, headers, expected)
-        self.asked.append(Asked(number, kind, began, time.monotonic() - began, fate, status))
-        return text if fate is Fate.OK else None
+        fate, answer, content = self._send("GET" if body is None else "POST", path, body, headers, expected)
+        status, can_retry = (answer.status, "Retry-After" in answer.headers) if answer else (0, False)
+        self.asked.append(Asked(number, kind, began, time.monotonic() - began, fate, status, can_retry))
+        self.said = readable(answer, content) if answer else ""
+        return self.said if fate is Fate.OK else None
 
     def _send(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str], expected: tuple[int, ...]
-    ) -> tuple[Fate, int, str]:
+    ) -> tuple[Fate, http.client.HTTPResponse | None, bytes]:
         try:
             connection = self._connected()
         except OSError:
-            return Fate.REFUSED, 0, ""
+            return Fate.REFUSED, None, b""
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):
             self.hang_up()
-            return Fate.CUT, 0, ""
+            return Fate.CUT, None, b""
         if response.will_close:
             self.hang_up()
-        return fate_of(response, expected), response.status, readable(response, content)
+        return fate_of(response, expected), response, content
 
     def _connected(self) -> http.client.HTTPConnection:
+        """The one that is open, unless it was closed meanwhile, as a browser sees before it sends."""
+        if self.connection and select.select([self.connection.sock], [], [], 0)[0]:
+            self.hang_up()
         if self.connection is None:
             connection = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=TIMEOUT_SECONDS)
             connection.connect()
@@ -133,8 +144,6 @@ def fate_of(response: http.client.HTTPResponse, expected: tuple[int, ...]) -> Fa
 
 def readable(response: http.client.HTTPResponse, content: bytes) -> str:
     if response.headers.get("Content-Encoding") == "gzip":
-        import gzip
-
         content = gzip.decompress(content)
     return content.decode(errors="replace")
 
@@ -154,7 +163,7 @@ class Person:
         self.student = Client(site, number, school["students"][self.number], asked)
         self.staff = Client(site, number, school["staff"][number % 2], asked)
         # Nobody else buys for this student, and nothing twice.
-        self.wanted = [course for course in school["courses"]]
+        self.wanted = list(school["courses"])
         self.chance.shuffle(self.wanted)
 
     def steps(self, journeys: dict[str, int]) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """A task as ECS runs it: the site's processes behind a port, started as the container starts them."""
 
 import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -9,12 +10,13 @@ import time
 from pathlib import Path
 
 from tests.rehearsal.timing import Timing
-from tests.servers import fetch, free_port
+from tests.servers import free_port
 from tests.source import ROOT
 
 GUNICORN = ["-m", "gunicorn", "--config", "gunicorn.conf.py", "coursebundler.wsgi"]
 START = ["-m", "coursebundler.start"] if (ROOT / "coursebundler" / "start.py").is_file() else GUNICORN
 START_SECONDS = 60
+CHECK_SECONDS = 4  # coursebundler/healthcheck.py
 
 
 class Task:
@@ -64,10 +66,15 @@ class Task:
         return self.status("/health/live") == 200
 
     def status(self, path: str) -> int:
+        """0 if it does not answer within the container check's time-out."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CHECK_SECONDS)
         try:
-            return fetch(f"{self.url}{path}").status
-        except OSError:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
             return 0
+        finally:
+            connection.close()
 
     def kill(self) -> None:
         """SIGKILL to every process of it at once, as when its host dies."""
@@ -88,6 +95,12 @@ class Task:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+    def kill_a_worker(self) -> None:
+        """SIGKILL to one of gunicorn's workers, as the kernel does when memory runs out."""
+        workers = [pid for pid in self.processes() if pid != self.process.pid]
+        self.killed_at = time.monotonic()
+        os.kill(workers[0], signal.SIGKILL)
 
     def processes(self) -> list[int]:
         """The ids of all its processes (they share its session)."""

@@ -27,7 +27,6 @@ ENGINES = ("documentdb", "sqlite")
 BUCKET = "rehearsal-media"
 KEYS = ("rzp_live_rehearsal", "rehearsal-key-secret")
 WEBHOOK_SECRET = "rehearsal-webhook-secret"
-IGNORED = ["--ignore=ninja"]
 
 
 class World:
@@ -52,7 +51,6 @@ class World:
             self.stack.callback(self.gateway.close)
             self.environment = self._environment()
             manage("migrate", environment=self.environment)
-            manage("collectstatic", "--noinput", *IGNORED, environment=self.environment)
             self.school = json.loads(self.run("tests.rehearsal.school", "fill", str(people)))
             self._start_gateway()
             yield self
@@ -75,7 +73,7 @@ class World:
             "EMAIL_URL": "dummymail://",
             "WEB_CONCURRENCY": "2",
             "WEB_THREADS": "4",
-            "DJANGO_SETTINGS_MODULE": "coursebundler.settings",
+            "DJANGO_SETTINGS_MODULE": "tests.rehearsal.settings",
             "SECRET_KEY": secrets.token_urlsafe(50),
         }
         return clean_environment(**PRODUCTION | own)

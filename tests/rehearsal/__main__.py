@@ -1,0 +1,83 @@
+"""`make rehearse`: the site under load while parts of it fail, measured against what the design promises.
+
+    python -m tests.rehearsal [--short] [--only NAME …] [--engine documentdb|sqlite]
+
+Ends with 1 if a promise is not held.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from tests.rehearsal import incidents
+from tests.rehearsal.stage import Findings, Stage, staged
+from tests.rehearsal.timing import Timing
+
+SHORT_FACTOR = 5
+INCIDENTS = {
+    each.__name__: each
+    for each in (
+        incidents.kill_a_worker,
+        incidents.kill_a_task,
+        incidents.kill_a_task_unseen,
+        incidents.kill_a_task_next_target,
+        incidents.deploy,
+        incidents.deploy_signal_first,
+        incidents.spot,
+        incidents.kill_while_draining,
+        incidents.kill_the_database,
+        incidents.kill_the_database_for_long,
+        incidents.step_down,
+        incidents.fall_silent,
+        incidents.stop_s3,
+        incidents.slow_gateway,
+        incidents.gateway_down,
+    )
+}
+
+
+def main() -> None:
+    options = _options()
+    timing = Timing().faster(SHORT_FACTOR) if options.short else Timing()
+    with staged(options.engine, timing, options.keep) as stage:
+        found = [run(stage, name) for name in options.only or INCIDENTS]
+    broken = [f"{each.name}: {what}" for each in found for what in each.broken]
+    if broken:
+        sys.exit("Not held:\n" + "\n".join(broken))
+    say("Every promise is held.")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.rehearsal")
+    parser.add_argument(
+        "--short", action="store_true", help=f"every clock of the deployment {SHORT_FACTOR} times faster"
+    )
+    parser.add_argument("--only", nargs="+", choices=list(INCIDENTS), metavar="NAME")
+    parser.add_argument("--engine", choices=["documentdb", "sqlite"], default="documentdb")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="a new folder in which logs and data stay")
+    return parser.parse_args()
+
+
+def run(stage: Stage, name: str) -> Findings:
+    stage.settle()
+    incident = INCIDENTS[name]
+    found = Findings(name)
+    say(f"\n== {name}: {(incident.__doc__ or '').strip()}")
+    began = time.monotonic()
+    incident(stage, found)
+    for what, value in found.figures:
+        say(f"   {what}: {value}")
+    for what, is_held, measured in found.promises:
+        say(f"   {'held' if is_held else 'NOT HELD'}: {what} ({measured})")
+    say(f"   {time.monotonic() - began:.0f} s in all")
+    return found
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
