@@ -320,8 +320,9 @@ class _Bucket:
             raise MediaUnavailable from error  # those who wait will log why
 
     def read(self, key: str) -> bytes:
+        client = self.quick_client  # to make the first one takes seconds, which say nothing about S3
         with self.errors(key), _waiting.place():
-            return self.quick_client.get_object(**self.at(key))["Body"].read()
+            return client.get_object(**self.at(key))["Body"].read()
 
     def signed_url(self, key: str, download_name: str) -> str:
         disposition = content_disposition_header(True, download_name) if download_name else ""
