@@ -251,7 +251,11 @@ variable "launches" {
 variable "settings" {
   description = "The site's plain settings (.env.example), such as CONTACT_EMAIL or SELLER_NAME. No secrets: they are readable in the task definition."
   type        = map(string)
-  default     = {}
+
+  validation {
+    condition     = contains(keys(var.settings), "CONTACT_EMAIL")
+    error_message = "settings needs CONTACT_EMAIL: without it no task starts."
+  }
 
   validation {
     condition     = alltrue([for key in keys(var.settings) : can(regex("^[A-Z][A-Z0-9_]*$", key))])
