@@ -79,7 +79,7 @@ resource "aws_sqs_queue" "unstarted" {
 
 resource "aws_cloudwatch_metric_alarm" "unstarted" {
   alarm_name          = "${local.prefix}-commands-unstarted"
-  alarm_description   = "A scheduled command could not be started; the message in the queue says which and why."
+  alarm_description   = "A scheduled command could not be started; the message in the queue says which and why. deploy/README.md#alarm-commands-unstarted"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.unstarted.name }
