@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -20,9 +21,9 @@ def parsed() -> argparse.Namespace:
         "what",
         nargs="?",
         default="bill",
-        choices=("bill", "plan", "document"),
+        choices=("bill", "plan", "check", "document"),
         help="bill: print it (default); plan: make deploy/cost/inventory.json again with Terraform, and docs/cost.md; "
-        "document: docs/cost.md from the inventory that there is",
+        "check: plan, and say what the inventory lacks; document: docs/cost.md from the inventory that there is",
     )
     parser.add_argument("--plan", type=Path, help="a plan of your own, as `terraform show -json` prints it")
     return parser.parse_args()
@@ -61,12 +62,25 @@ def write(inventories: dict[str, Inventory]) -> None:
     print("docs/cost.md is up to date.")
 
 
+def check(fresh: dict[str, Inventory]) -> None:
+    """Raises PlanError with every difference between the inventory and plans made now, and for an old docs/cost.md."""
+    kept = plan.load()
+    found = [f"{name}: {line}" for name in plan.STANDBYS for line in plan.differences(kept[name], fresh[name])]
+    if document.DOCUMENT.read_text(encoding="utf-8") != document.text(kept, read_prices()):
+        found.append("docs/cost.md is not what the program writes.")
+    if found:
+        raise PlanError("\n".join([*found, "Run `make cost` and commit what it changes."]))
+    print("The bill is that of the plan.")
+
+
 def show(inventories: dict[str, Inventory], names: tuple[str, ...]) -> None:
     tables = document.pieces(inventories, read_prices())
     print("\n\n".join(tables[name] for name in names))
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.what == "check":
+        return check(planned())
     if arguments.what == "plan":
         inventories = planned()
         show(inventories, ("totals", "design", "inside", "switches", "students"))  # an unknown type stops here
@@ -85,6 +99,8 @@ def main() -> int:
     except (PlanError, PriceError) as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -148,6 +148,19 @@ def read(plan: Arguments) -> Inventory:
     return Inventory(variables, items)
 
 
+def differences(kept: Inventory, fresh: Inventory) -> list[str]:
+    """What a fresh plan has and the kept one lacks (+), and the other way round (-); none if they are alike."""
+    found = [f"{name} was {kept.variables.get(name)!r}, is {value!r}"
+             for name, value in fresh.variables.items() if kept.variables.get(name) != value]  # fmt: skip
+    for sign, these, those in (("+", fresh, kept), ("-", kept, fresh)):
+        found += [
+            f"{sign} {item.count} {item.type} in {item.region} {json.dumps(item.arguments)}"
+            for item in these.items
+            if item not in those.items
+        ]
+    return found
+
+
 # --- The kept file ---
 
 

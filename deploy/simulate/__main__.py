@@ -1,6 +1,7 @@
 """`python -m deploy.simulate [SCENARIO…] [--pictures FOLDER]`, `… million`, `… document`: see docs/scaling.md."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def main() -> int:
     except (PolicyError, PriceError) as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -30,9 +30,9 @@ def quick_pieces() -> dict[str, str]:
     reaction = times.metric_delay + times.provision + times.until_healthy
     from_to = f"{60 + reaction} to {120 + reaction} s"
     sentence = (
-        f"- **From the first request too many to the first new task that answers: {from_to}.** CloudWatch's minute must\n"
-        "  end, be published and be looked at; then a task starts and passes two checks. No policy on standard metrics is\n"
-        "  faster: the alarm looks at one datapoint as it is."
+        f"- **From the first request too many to the first new task that answers: {from_to}.** CloudWatch's minute\n"
+        "  must end, be published and be looked at; then a task starts and passes two checks. No policy on standard\n"
+        "  metrics is faster: the alarm looks at one datapoint as it is."
     )
     return {
         "capacity": capacity_table(),
