@@ -112,14 +112,15 @@ resource "aws_route53_record" "origin_standby" {
 
 # --- Is the region alive? ---
 
-# Asks liveness, which never touches the database: this is about the region, not about DocumentDB's fail-over.
+# Asks the primary for liveness, which never touches the database: this is about the region, not about DocumentDB's
+# fail-over. Asks a standby whether it could serve; that one is for people to look at.
 resource "aws_route53_health_check" "region" {
   for_each = local.origins
 
   type              = "HTTPS"
   fqdn              = local.region_domains[each.key]
   port              = 443
-  resource_path     = "/health/live"
+  resource_path     = each.key == local.primary_region ? "/health/live" : "/health/ready"
   request_interval  = 10
   failure_threshold = 3
   enable_sni        = true

@@ -91,8 +91,8 @@ run "without_a_standby" {
     error_message = "Only /public/* is open."
   }
   assert {
-    condition     = alltrue([for origin in concat(tolist(aws_cloudfront_distribution.site.origin), tolist(aws_cloudfront_distribution.media.origin)) : length(origin.s3_origin_config) == 0])
-    error_message = "Buckets are reached by origin access control, not by an identity of the old kind."
+    condition     = aws_cloudfront_origin_access_control.s3.signing_behavior == "always" && aws_cloudfront_origin_access_control.s3.origin_access_control_origin_type == "s3"
+    error_message = "Whatever CloudFront asks of a bucket is signed."
   }
   assert {
     condition     = [for header in one([for origin in aws_cloudfront_distribution.site.origin : origin if origin.origin_id == "load-balancer"]).custom_header : header.name] == ["X-Origin-Verify"]
