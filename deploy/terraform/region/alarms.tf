@@ -1,5 +1,6 @@
-# What wakes somebody up. Each alarm's description leads to its paragraph in deploy/README.md, by its key here:
-# #alarm-<key>. Alarms that only move tasks are in scaling.tf, those that take a deployment back in services.tf.
+# What wakes somebody up. Each alarm's description leads to its paragraph in deploy/README.md: #alarm-<key>, where one
+# paragraph is enough for all roles and zones. Alarms that only move tasks are in scaling.tf, those that take a
+# deployment back in services.tf, that of commands that could not be started in schedules.tf.
 #
 # What is repaired without people: ECS replaces tasks that end or fail their health check, the load balancer stops
 # sending to them, DocumentDB fails over, a deployment that raises errors is taken back. These alarms are about what is
@@ -181,6 +182,12 @@ locals {
   }
   alarm_ratios = { for key, ratio in local.all_ratios : key => ratio if ratio.exists }
 
+  # unhealthy-frontend and unhealthy-backend are one paragraph, and so on.
+  anchor = {
+    for key in concat(keys(local.alarms), keys(local.alarm_ratios)) :
+    key => replace(key, "/^(unhealthy|running|slow|full|nat-ports)-.*/", "$1")
+  }
+
   alarm_name = { for key in concat(keys(local.alarms), keys(local.alarm_ratios), ["site-down"]) : key => "${local.prefix}-${local.region}-${key}" }
 }
 
@@ -188,7 +195,7 @@ resource "aws_cloudwatch_metric_alarm" "main" {
   for_each = local.alarms
 
   alarm_name          = local.alarm_name[each.key]
-  alarm_description   = "${each.value.text} deploy/README.md#alarm-${each.key}"
+  alarm_description   = "${each.value.text} deploy/README.md#alarm-${local.anchor[each.key]}"
   namespace           = each.value.namespace
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
@@ -208,7 +215,7 @@ resource "aws_cloudwatch_metric_alarm" "ratio" {
   for_each = local.alarm_ratios
 
   alarm_name          = local.alarm_name[each.key]
-  alarm_description   = "${each.value.text} deploy/README.md#alarm-${each.key}"
+  alarm_description   = "${each.value.text} deploy/README.md#alarm-${local.anchor[each.key]}"
   comparison_operator = "GreaterThanThreshold"
   threshold           = each.value.above
   evaluation_periods  = 3
