@@ -6,7 +6,7 @@ export VENV
 IN_VENV = $(VENV)/bin/python
 IN_VENV_DEPLOY = $(VENV)-deploy/bin/python
 
-.PHONY: image check-deploy check-deploy-defects deploy-environment help run test test-documentdb queries lint format chaos bench simulate cost base dev
+.PHONY: image check-deploy check-deploy-defects deploy-environment help run test test-documentdb queries lint format chaos rehearse bench simulate cost base dev
 
 help:
 	@echo "make run     start the site and the payment sandbox (PORT, DATABASE_URL and DATA_DIR are honoured)"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint    style, types, templates, migrations, deployment checks"
 	@echo "make format  put code and templates into shape"
 	@echo "make chaos   purchases while everything breaks; then the books must balance (SEED=, ENGINE=sqlite, PURCHASES=)"
+	@echo "make rehearse  the site under load while tasks, database, S3 and gateway fail, against the design's promises"
 	@echo "make bench   requests per second beside a bare Django view"
 	@echo "make simulate  traffic against the scaling policies; writes docs/scaling.md and its pictures"
 	@echo "make cost    the monthly bill from Terraform's plan; writes docs/cost.md (needs terraform)"
@@ -47,6 +48,9 @@ format: dev
 chaos: dev
 	@$(IN_VENV) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE)) \
 		$(if $(PURCHASES),--purchases $(PURCHASES)) $(if $(STUDENTS),--students $(STUDENTS))
+
+rehearse: dev
+	@$(IN_VENV) -m tests.rehearsal --write
 
 bench: dev
 	@$(IN_VENV) -m bench

@@ -1,6 +1,6 @@
 """`make rehearse`: the site under load while parts of it fail, measured against what the design promises.
 
-    python -m tests.rehearsal [--short] [--only NAME …] [--engine documentdb|sqlite]
+    python -m tests.rehearsal [--short] [--only NAME …] [--engine documentdb|sqlite] [--write]
 
 Ends with 1 if a promise is not held.
 """
@@ -8,13 +8,15 @@ Ends with 1 if a promise is not held.
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from tests.rehearsal import incidents
+from tests.rehearsal.capacity import machine
+from tests.rehearsal.report import insert, markdown, on_screen, say
 from tests.rehearsal.stage import Findings, Stage, staged
-from tests.rehearsal.timing import Timing
+from tests.rehearsal.timing import SHORT_FACTOR, Timing
 
-SHORT_FACTOR = 5
 INCIDENTS = {
     each.__name__: each
     for each in (
@@ -40,8 +42,11 @@ INCIDENTS = {
 def main() -> None:
     options = _options()
     timing = Timing().faster(SHORT_FACTOR) if options.short else Timing()
+    timing = replace(timing, drain=options.drain) if options.drain is not None else timing
     with staged(options.engine, timing, options.keep) as stage:
         found = [run(stage, name) for name in options.only or INCIDENTS]
+    if options.write:
+        insert("rehearsal", markdown(found, "make rehearse", machine()))
     broken = [f"{each.name}: {what}" for each in found for what in each.broken]
     if broken:
         sys.exit("Not held:\n" + "\n".join(broken))
@@ -55,6 +60,8 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", choices=list(INCIDENTS), metavar="NAME")
     parser.add_argument("--engine", choices=["documentdb", "sqlite"], default="documentdb")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/failure-tests.md")
+    parser.add_argument("--drain", type=int, metavar="SECONDS", help="another DRAIN_SECONDS")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="a new folder in which logs and data stay")
     return parser.parse_args()
 
@@ -62,21 +69,13 @@ def _options() -> argparse.Namespace:
 def run(stage: Stage, name: str) -> Findings:
     stage.settle()
     incident = INCIDENTS[name]
-    found = Findings(name)
-    say(f"\n== {name}: {(incident.__doc__ or '').strip()}")
+    found = Findings(name, (incident.__doc__ or "").strip())
+    say(f"\n== {name}: {found.what}")
     began = time.monotonic()
     incident(stage, found)
-    for what, value in found.figures:
-        say(f"   {what}: {value}")
-    for what, is_held, measured in found.promises:
-        say(f"   {'held' if is_held else 'NOT HELD'}: {what} ({measured})")
-    say(f"   {time.monotonic() - began:.0f} s in all")
+    found.seconds = time.monotonic() - began
+    say(on_screen(found))
     return found
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

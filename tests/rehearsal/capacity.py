@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.rehearsal.people import JOURNEYS, Crowd, Fate, Site
+from tests.rehearsal.report import insert
 from tests.rehearsal.task import Task
 from tests.rehearsal.timing import Timing
 from tests.rehearsal.world import ENGINES, World
@@ -44,10 +45,11 @@ def main() -> None:
     options = _options()
     found = {engine: measure(engine, options.seconds) for engine in options.engines.split(",")}
     written = summary(found)
-    if options.write:
-        options.write.parent.mkdir(parents=True, exist_ok=True)
-        options.write.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n")
+    options.write.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n")
     sys.stdout.write(table(found))
+    if options.write == RESULT:
+        about = f"`{written['command']}`, {written['measured_at']}, {written['machine']}, {written['cores']} cores "
+        insert("capacity", f"{about}(load average {written['load_average']}).\n\n{table(found)}")
 
 
 def _options() -> argparse.Namespace:

@@ -95,7 +95,19 @@ def verify(told: dict[str, Any]) -> dict[str, list[Any]]:
     }
 
 
+def forget(gateway_order_id: str) -> None:
+    """Lose an order, to see that it is missed."""
+    from payments.models import Order
+
+    Order.objects.filter(gateway_order_id=gateway_order_id).update(gateway_order_id=f"lost_{gateway_order_id}")
+
+
 if __name__ == "__main__":
     django.setup()
-    answer = fill(int(sys.argv[2])) if sys.argv[1] == "fill" else verify(json.load(sys.stdin))
-    sys.stdout.write(json.dumps(answer))
+    what, *arguments = sys.argv[1:]
+    if what == "fill":
+        sys.stdout.write(json.dumps(fill(int(arguments[0]))))
+    elif what == "forget":
+        forget(arguments[0])
+    else:
+        sys.stdout.write(json.dumps(verify(json.load(sys.stdin))))

@@ -27,18 +27,20 @@ class Findings:
     """What an incident showed: figures, and promises with whether they were held."""
 
     name: str
+    what: str = ""
+    seconds: float = 0
     figures: list[tuple[str, str]] = field(default_factory=list)
     promises: list[tuple[str, bool, str]] = field(default_factory=list)
+
+    @property
+    def broken(self) -> list[str]:
+        return [what for what, is_held, _ in self.promises if not is_held]
 
     def figure(self, what: str, value: object) -> None:
         self.figures.append((what, str(value)))
 
     def promise(self, what: str, is_held: bool, measured: object) -> None:
         self.promises.append((what, is_held, str(measured)))
-
-    @property
-    def broken(self) -> list[str]:
-        return [what for what, is_held, _ in self.promises if not is_held]
 
 
 class Stage:
@@ -47,6 +49,7 @@ class Stage:
         self.balancer = Balancer(timing, world.site_port)
         self.cluster = Cluster(world.folder, world.environment, self.balancer, timing)
         self.crowds = 0
+        self.forgets = False  # a proof: an order vanishes
 
     @property
     def site(self) -> Site:
@@ -95,6 +98,8 @@ class Stage:
     def lost(self, crowd: Crowd) -> dict[str, list[object]]:
         """What was acknowledged and is not there."""
         told = asdict(crowd.told)
+        if self.forgets and told["orders"]:
+            self.world.run("tests.rehearsal.school", "forget", told["orders"][0])
         found: dict[str, list[object]] = json.loads(
             self.world.run("tests.rehearsal.school", "verify", told=json.dumps(told))
         )

@@ -31,6 +31,7 @@ class Timing:
         return replace(self, **changed | {"drain": round(self.drain / factor)})
 
 
+SHORT_FACTOR = 5  # of the short form
 CHECKS_UNTIL_UNHEALTHY = 2
 CHECKS_UNTIL_HEALTHY = 2
 KEPT = {"check_timeout", "grace", "start_period", "connect", "idle", "graceful", "failover", "database"}
