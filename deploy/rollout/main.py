@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     _action(actions, "rollback", "every service to the version before")
     _action(actions, "status", "what runs now")
     run = _action(actions, "run", "one management command as a task, with its log and its exit status")
+    run.add_argument("--newest", action="store_true", help="in the version registered last, though no service runs it")
     run.add_argument("command", nargs="*", help="after --, as in: deploy/deploy run staging -- back_up --to …")
     return whole
 
@@ -99,7 +100,7 @@ def act(options: argparse.Namespace) -> None:
     elif options.action == "run":
         if not options.command:
             raise Misused("Which command?", "For example: deploy/deploy run staging -- create_roles")
-        steps.run_command(release, options.command)
+        steps.run_command(release, options.command, is_newest=options.newest)
     else:
         {"rollback": steps.rollback, "status": steps.status}[options.action](release)
 

@@ -175,15 +175,16 @@ def status(release: Release) -> None:
         )
 
 
-def run_command(release: Release, command: list[str]) -> None:
-    """One management command as a task of the version that the worker runs."""
+def run_command(release: Release, command: list[str], *, is_newest: bool = False) -> None:
+    """One management command as a task of the version that the worker runs, or of the newest one that is registered."""
     check_account(release)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", command[0]):
         raise Failed(
             f"“{command[0]}” is not the name of a command.", "For example: deploy/deploy run staging -- create_roles"
         )
-    worker = tasks.definition_of(release.aws, services.in_use(release.aws, release.place)["worker"])
-    image_name = tasks.image_of(worker)
+    in_use = services.in_use(release.aws, release.place)["worker"]
+    worker = release.place.family("worker") if is_newest else in_use
+    image_name = tasks.image_of(tasks.definition_of(release.aws, worker))
     family = "scheduled" if tasks.role_arn(release.place, command[0]) else "migrate"
     arn = tasks.register(release.aws, release.place, family, image_name)
     tasks.run(release.aws, release.place, arn, command, f"run-{command[0]}"[:36])
