@@ -11,18 +11,19 @@ from django.core.exceptions import ImproperlyConfigured
 PUBLIC_CACHE_CONTROL = "public, max-age=31536000, immutable"
 PRIVATE_CACHE_CONTROL = "private, max-age=86400"
 LONGEST_URL_SECONDS = 7 * 24 * 3600  # of an S3 signature
-S3_OPTIONS = {"region", "endpoint_url", "cdn"}
+S3_OPTIONS = {"region", "endpoint_url", "cdn", "accelerate"}
 
 
 class MediaSettings(NamedTuple):
     storages: dict[str, dict[str, Any]]  # the aliases "public", "private" and "default" of STORAGES
     origins: list[str]  # scheme://host[:port], for the Content-Security-Policy
+    accelerates_uploads: bool = False  # whether browsers upload through S3 Transfer Acceleration
 
 
 def media_settings(
     url: str, *, url_seconds: int, cloudfront_key_id: str = "", cloudfront_private_key: str = ""
 ) -> MediaSettings:
-    """The storages behind `file:///folder` or `s3://bucket?region=…&endpoint_url=…&cdn=https://…`.
+    """The storages behind `file:///folder` or `s3://bucket?region=…&endpoint_url=…&cdn=https://…&accelerate=true`.
 
     `url_seconds` is how long a private URL works. Raises ImproperlyConfigured with a sentence for the operator.
     """
@@ -66,11 +67,14 @@ def _s3(url: str, url_seconds: int, key_id: str, private_key: str) -> MediaSetti
             "MEDIA_STORAGE_URL must name a bucket of lower-case letters, digits and hyphens: s3://my-bucket?region=…"
         )
     if unknown := sorted(given.keys() - S3_OPTIONS):
-        raise _wrong(f"MEDIA_STORAGE_URL does not know {', '.join(unknown)}; it takes region, endpoint_url and cdn.")
+        raise _wrong(f"MEDIA_STORAGE_URL does not know {', '.join(unknown)}; it takes {', '.join(sorted(S3_OPTIONS))}.")
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", given.get("region", "")):
         raise _wrong("MEDIA_STORAGE_URL needs the bucket's region: s3://my-bucket?region=us-east-1")
     endpoint = _origin(given["endpoint_url"], "endpoint_url") if "endpoint_url" in given else ""
     cdn = _origin(given["cdn"], "cdn") if "cdn" in given else ""
+    is_accelerated = given.get("accelerate", "false") == "true"
+    if given.get("accelerate", "false") not in ("true", "false") or (is_accelerated and endpoint):
+        raise _wrong("accelerate in MEDIA_STORAGE_URL is true or false, and true only without endpoint_url.")
     if key_id and not cdn:
         raise _wrong("CLOUDFRONT_KEY_ID is set, but MEDIA_STORAGE_URL has no cdn=https://….")
     common = {
@@ -96,7 +100,9 @@ def _s3(url: str, url_seconds: int, key_id: str, private_key: str) -> MediaSetti
         "public": {"BACKEND": backend, "OPTIONS": public},
     }
     bucket_origin = endpoint or f"https://{parts.netloc}.s3.{given['region']}.amazonaws.com"
-    return MediaSettings(storages, [bucket_origin, cdn] if cdn else [bucket_origin])
+    accelerated_origin = f"https://{parts.netloc}.s3-accelerate.amazonaws.com" if is_accelerated else ""
+    origins = [origin for origin in (bucket_origin, accelerated_origin, cdn) if origin]
+    return MediaSettings(storages, origins, is_accelerated)
 
 
 def _origin(url: str, name: str) -> str:

@@ -264,6 +264,7 @@ if not DEBUG:
     SECURE_HSTS_PRELOAD = True
 
 MEDIA_ORIGINS = MEDIA.origins
+MEDIA_UPLOADS_ACCELERATED = MEDIA.accelerates_uploads
 RAZORPAY_HOSTS = ["https://*.razorpay.com"] if "razorpay.com" in RAZORPAY_BASE_URL else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

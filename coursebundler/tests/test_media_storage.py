@@ -41,6 +41,38 @@ def test_the_allowed_origin_is_where_addresses_point(region, settings, monkeypat
     assert storage.signed_url("private/videos/1.mp4").startswith(f"{media.origins[0]}/private/videos/1.mp4?")
 
 
+def test_accelerated_uploads_have_an_origin_of_their_own(settings, monkeypatch):
+    """Only what browsers upload goes there; pages still read from the bucket."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    from courses import storage
+
+    media = media_settings("s3://my-media?region=us-east-1&accelerate=true", url_seconds=60)
+    settings.STORAGES = {**settings.STORAGES, **media.storages}
+    settings.MEDIA_UPLOADS_ACCELERATED = media.accelerates_uploads
+    assert media.origins == [
+        "https://my-media.s3.us-east-1.amazonaws.com",
+        "https://my-media.s3-accelerate.amazonaws.com",
+    ]
+    part = storage.part_url("incoming/1", "id", 1, 5)
+    assert part.startswith("https://my-media.s3-accelerate.amazonaws.com/incoming/1?")
+    assert "content-length" in part
+    assert "checksum" not in part
+    assert storage.signed_url("private/videos/1.mp4").startswith(f"{media.origins[0]}/private/videos/1.mp4?")
+
+
+@pytest.mark.parametrize("wrong", ["accelerate=yes", "accelerate=true&endpoint_url=http://localhost:9000"])
+def test_acceleration_is_amazons_and_on_or_off(wrong):
+    with pytest.raises(ImproperlyConfigured, match="accelerate"):
+        media_settings(f"s3://my-media?region=us-east-1&{wrong}", url_seconds=60)
+
+
+def test_uploads_go_straight_to_the_bucket_unless_told():
+    assert media_settings("s3://my-media?region=us-east-1", url_seconds=60).accelerates_uploads is False
+    off = media_settings("s3://my-media?region=us-east-1&accelerate=false", url_seconds=60)
+    assert (off.accelerates_uploads, len(off.origins)) == (False, 1)
+
+
 def test_private_files_use_the_cdn_only_when_it_signs():
     url = "s3://my-media?region=us-east-1&cdn=https://cdn.example.org"
     assert options(url, "public")["custom_domain"] == "cdn.example.org"
