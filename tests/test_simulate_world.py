@@ -3,10 +3,11 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
-from deploy.simulate import million, plot, policies, scenarios, settings, traffic
+from deploy.simulate import million, plot, policies, scenarios, settings, traffic, worker
 from deploy.simulate.queueing import Times, Waiting, share_out
 from deploy.simulate.settings import TaskSize, Timing
 from deploy.simulate.students import demand
@@ -205,6 +206,17 @@ def test_old_pages_cost_processor_time():
 
     assert run.seconds[899].cpu < 60
     assert max(row.cpu for row in run.seconds[900:1000]) > 95
+
+
+def test_a_worker_gets_help_when_orders_wait_and_is_alone_again_later():
+    """By hand: one worker settles two a second, so that 3,000 orders that come within a minute wait for 24 minutes."""
+    scaling, size, timing = policies.load("worker"), settings.task_size("worker"), settings.timing("worker")
+    alone = worker.run(replace(scaling, most=1), size, timing, worker.outage(3000, 600, normal=0), 2 * 3600)
+    helped = worker.run(scaling, size, timing, worker.outage(3000, 600, normal=0), 2 * 3600)
+
+    assert max(alone.ages) == pytest.approx(1440, abs=2)
+    assert helped.changes[-1].after == scaling.least
+    assert max(helped.ages) < 900
 
 
 # --- Broken policies change the outcome ---

@@ -42,7 +42,7 @@ def planned() -> dict[str, Inventory]:
             for standby in plan.STANDBYS:
                 values = ["-var-file=environments/production.tfvars", f"-var=image={IMAGE}", f"-var=standby={standby}"]
                 copy.run("plan", "-no-color", "-out=cost.tfplan", *values)
-                found[standby] = plan.read(copy.state("cost.tfplan"))
+                found[standby] = plan.read(copy.show("cost.tfplan"))
         except TerraformError as error:
             raise PlanError(str(error)) from error
     return found

@@ -9,6 +9,7 @@ Read in this order; each file has one topic.
     tasks.py      tasks start, become healthy, drain, die; the load balancer's and ECS's part
     alarms.py     CloudWatch: one-minute periods, delay, alarm states
     scaling.py    Application Auto Scaling: steps, tracking, cooldowns, the largest capacity wins
+    worker.py     the worker's queue
     world.py      all of them together, one second after the other
     scenarios.py  what happens when: bursts, launches, failures
     report.py     tables; plot.py: pictures

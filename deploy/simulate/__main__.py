@@ -15,7 +15,7 @@ from deploy.simulate.settings import task_size
 
 
 def parsed() -> argparse.Namespace:
-    names = [scenario.name for scenario in SCENARIOS]
+    names = [*(scenario.name for scenario in SCENARIOS), "worker"]
     parser = argparse.ArgumentParser("python -m deploy.simulate", description="Traffic against the scaling policies.")
     parser.add_argument(
         "what", nargs="*", help=f"{', '.join(names)}; million: a thousand to a million students on paper; "
@@ -32,7 +32,7 @@ def parsed() -> argparse.Namespace:
 
 def show(scenario: Scenario, policies: Path, pictures: Path | None) -> report.Summary:
     result = run(scenario, policies)
-    print(report.story(scenario, result), flush=True)
+    print(report.story(f"{scenario.name}: {scenario.title}", result.changes), flush=True)
     if pictures:
         pictures.mkdir(parents=True, exist_ok=True)
         (pictures / f"{scenario.name}.svg").write_text(plot.draw(scenario, result), encoding="utf-8")
@@ -50,7 +50,10 @@ def main() -> int:
             return 0
         chosen = [scenario for scenario in SCENARIOS if scenario.name in arguments.what or not arguments.what]
         summaries = [show(scenario, arguments.policies, arguments.pictures) for scenario in chosen]
-        print(f"\n{report.table(summaries)}")
+        if "worker" in arguments.what or not arguments.what:
+            print(report.queue_story(arguments.policies))
+        if summaries:
+            print(f"\n{report.table(summaries)}")
     except (PolicyError, PriceError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -52,16 +52,21 @@ def capacity_table() -> str:
     return "\n".join([head, *lines, f"\n{costs.source}; {size.processors:g} vCPU, {size.memory_mb} MB."])
 
 
+def fenced(text: str) -> str:
+    return f"```\n{text}\n```"
+
+
 def pieces(pictures: Path) -> dict[str, str]:
     summaries, stories = [], []
     for scenario in SCENARIOS:
         result = run(scenario)
         summaries.append(report.summarize(scenario, result, task_size(scenario.service), read_prices()))
-        stories.append(report.story(scenario, result))
+        stories.append(report.story(f"{scenario.name}: {scenario.title}", result.changes))
         print(stories[-1], flush=True)
         if scenario.name in DRAWN:
             (pictures / f"scaling-{scenario.name}.svg").write_text(plot.draw(scenario, result), encoding="utf-8")
-    return quick_pieces() | {"scenarios": report.table(summaries), "diagram": f"```\n{stories[0]}\n```"}
+    told = {"diagram": fenced(stories[0]), "worker": fenced(report.queue_story())}
+    return quick_pieces() | told | {"scenarios": report.table(summaries)}
 
 
 def write(document: Path = DOCUMENT, pictures: Path = PICTURES) -> str:

@@ -74,7 +74,7 @@ def panel(content: Panel, number: int) -> str:
 def axis(seconds: int, panels: int) -> str:
     y = TOP + 16 + panels * (HEIGHT + GAP) - 10
     hours = seconds >= 3 * 3600
-    count = 6
+    count = seconds // 3600 if hours and seconds <= 8 * 3600 else 6
     parts = []
     for number in range(count + 1):
         at = seconds * number / count

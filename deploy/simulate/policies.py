@@ -129,7 +129,7 @@ def parse(service: str, content: Any, where: str) -> Scaling:
 
 
 def check_names(where: str, steps: list[StepPolicy], tracking: list[TrackingPolicy], alarms: tuple[Alarm, ...]) -> None:
-    names = [policy.name for policy in (*steps, *tracking)]
+    names = [policy.name for policy in steps] + [policy.name for policy in tracking]
     for name in names:
         if names.count(name) > 1:
             raise PolicyError(f"{where}: two policies are named {name}.")
@@ -191,12 +191,12 @@ def parse_tracking_policy(name: str, body: Fields) -> TrackingPolicy:
     metric = PREDEFINED[predefined.take("PredefinedMetricType", str, one_of=tuple(PREDEFINED))]
     predefined.take("ResourceLabel", str, "")
     predefined.finish()
-    cooldowns = [body.take(f"Scale{way}Cooldown", int, DEFAULT_COOLDOWN) for way in ("Out", "In")]
+    out, back = (body.take(f"Scale{way}Cooldown", int, DEFAULT_COOLDOWN) for way in ("Out", "In"))
     never_scales_in = body.take("DisableScaleIn", bool, False)
     body.finish()
     if target <= 0:
         raise PolicyError(f"{body.where}: TargetValue {target:g} is not above 0.")
-    return TrackingPolicy(name, metric, target, *cooldowns, never_scales_in)
+    return TrackingPolicy(name, metric, target, out, back, never_scales_in)
 
 
 def parse_alarm(content: Any, where: str) -> Alarm:

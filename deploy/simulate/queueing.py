@@ -8,7 +8,7 @@ II, 4.4).
 """
 
 import math
-from collections import Counter
+from collections import defaultdict
 from itertools import pairwise
 
 # What is random in a time: an exponential distribution of mean one in slices, which are finer where p95 and p99 are.
@@ -55,7 +55,7 @@ class Times:
     """How many requests took how long: counted in steps of 9 %, so that days fit into memory."""
 
     def __init__(self) -> None:
-        self.bins: Counter[int] = Counter()
+        self.bins: dict[int, float] = defaultdict(float)
 
     def add(self, requests: float, wait: float, service: float, load: float) -> None:
         """`wait` is certain, `service` (both in seconds) is the mean of an empty task."""
@@ -65,7 +65,7 @@ class Times:
 
     def quantile(self, share: float) -> float:
         """Seconds; 0 if there were no requests."""
-        left = share * sum(self.bins.values())
+        left: float = share * sum(self.bins.values())
         for number, requests in sorted(self.bins.items()):
             left -= requests
             if left <= 0:
@@ -78,4 +78,5 @@ class Times:
         return slow / total if total else 0.0
 
     def merge(self, other: "Times") -> None:
-        self.bins.update(other.bins)
+        for number, requests in other.bins.items():
+            self.bins[number] += requests

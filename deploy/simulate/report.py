@@ -1,11 +1,14 @@
 """What a run was like, in words and tables."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from deploy.cost.prices import Prices
+from deploy.simulate import worker
+from deploy.simulate.policies import FOLDER, load
 from deploy.simulate.scenarios import Scenario
-from deploy.simulate.settings import TaskSize
-from deploy.simulate.world import Run
+from deploy.simulate.settings import TaskSize, task_size, timing
+from deploy.simulate.world import Change, Run
 
 SLOW_SECONDS = 2.0
 HOUR = 3600
@@ -15,10 +18,8 @@ HOUR = 3600
 class Summary:
     scenario: Scenario
     tasks: list[int]
-    highest_cpu: float
     requests: float
     refused: float
-    broken: float
     slow_share: float
     p50: float
     p95: float
@@ -37,15 +38,15 @@ def summarize(scenario: Scenario, run: Run, size: TaskSize, prices: Prices) -> S
     times = run.all_times()
     return Summary(
         scenario,
-        [scenario.tasks, *(change.after for change in run.changes)],
-        max(second.cpu for second in run.seconds),
-        run.requests,
-        run.refused,
-        run.broken,
-        times.share_above(SLOW_SECONDS),
-        *(times.quantile(share) for share in (0.5, 0.95, 0.99)),
-        sum(second.cpu > 99 for second in run.seconds),
-        dollars(run, size, prices),
+        tasks=[scenario.tasks, *(change.after for change in run.changes)],
+        requests=run.requests,
+        refused=run.refused,
+        slow_share=times.share_above(SLOW_SECONDS),
+        p50=times.quantile(0.50),
+        p95=times.quantile(0.95),
+        p99=times.quantile(0.99),
+        overloaded_seconds=sum(second.cpu > 99 for second in run.seconds),
+        dollars=dollars(run, size, prices),
     )
 
 
@@ -90,10 +91,20 @@ def table(summaries: list[Summary]) -> str:
     return "\n".join([HEAD, *(row(summary) for summary in summaries)])
 
 
-def story(scenario: Scenario, run: Run) -> str:
+def story(title: str, changes: list[Change]) -> str:
     """Every change of the number of tasks, with the minute and the policy."""
-    lines = [f"{scenario.name}: {scenario.title}"]
-    for change in run.changes:
+    lines = [title]
+    for change in changes:
         clock = f"{change.second // HOUR}:{change.second % HOUR // 60:02}"
         lines.append(f"  {clock} h  {change.before:2} → {change.after:2} tasks  ({change.why})")
-    return "\n".join(lines if run.changes else [*lines, "  no change"])
+    return "\n".join(lines if changes else [*lines, "  no change"])
+
+
+def queue_story(policies: Path = FOLDER) -> str:
+    """The worker, when 3,000 orders become due within a minute."""
+    scaling, start = load("worker", policies), 600
+    result = worker.run(scaling, task_size("worker"), timing("worker"), worker.outage(3000, start), 4 * HOUR)
+    oldest = max(result.ages)
+    fresh = max(second for second, age in enumerate(result.ages) if age > 60) - start
+    text = story("worker: 3,000 orders become due within a minute, as after an outage of the gateway", result.changes)
+    return f"{text}\n  the oldest waited {oldest / 60:.0f} min; the queue was empty again after {fresh / 60:.0f} min"

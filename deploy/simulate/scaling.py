@@ -145,12 +145,11 @@ class AutoScaler:
             StepScaler(scaling.step_policy(name), Watch(alarm)) for alarm in scaling.alarms for name in alarm.policies
         ]
         self.tracking = [TrackingScaler(policy) for policy in scaling.tracking]
+        self.all: list[Scaler] = [*self.steps, *self.tracking]
 
     def evaluate(self, metrics: Metrics, now: int, capacity: int) -> tuple[int, str]:
         """The capacity wanted, and the policy that wants it."""
-        asked: dict[Scaler, int | None] = {
-            scaler: scaler.propose(metrics, now, capacity) for scaler in (*self.steps, *self.tracking)
-        }
+        asked: dict[Scaler, int | None] = {scaler: scaler.propose(metrics, now, capacity) for scaler in self.all}
         asked |= self._shrink_by_tracking(capacity, asked)
         proposals = {scaler: target for scaler, target in asked.items() if target is not None}
         if not proposals:
@@ -172,10 +171,10 @@ class AutoScaler:
         grew = target > capacity
         winner.cooldown.begin(winner.cooldown.base_of(now, capacity) if grew else capacity, grew=grew)
         if grew:
-            for scaler in (*self.steps, *self.tracking):
+            for scaler in self.all:
                 scaler.cooldown.stop_shrinking()
 
     def complete(self, now: int) -> None:
         """The tasks wanted are there: cooldowns begin to run."""
-        for scaler in (*self.steps, *self.tracking):
+        for scaler in self.all:
             scaler.cooldown.complete(now)

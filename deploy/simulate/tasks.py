@@ -48,7 +48,7 @@ class Fleet:
         self.wanted = wanted
         self.size = size
         self.timing = timing
-        self.zones = ZONES
+        self.zones: tuple[str, ...] = ZONES
         self.tasks: list[Task] = []
         for _ in range(wanted):
             task = self._order(-timing.provision - timing.until_healthy)
