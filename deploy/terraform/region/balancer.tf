@@ -64,7 +64,7 @@ resource "aws_lb_target_group" "web" {
   port        = 8000
   tags        = { Name = "${local.prefix}-${each.key}" }
 
-  # A task has answered its last request after 30 s; DRAIN_SECONDS (20) of them it serves although it is not ready.
+  # What is in flight has 30 s before ECS sends SIGTERM, and DRAIN_SECONDS and gunicorn's graceful 50 s after it.
   deregistration_delay          = 30
   load_balancing_algorithm_type = "least_outstanding_requests"
 
