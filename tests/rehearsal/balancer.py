@@ -18,7 +18,6 @@ and knows no HTTP/2. It runs in a thread of its own; every method may be called 
 """
 
 import asyncio
-import contextlib
 import random
 import secrets
 import threading
@@ -143,8 +142,10 @@ class Balancer:
         assert self.is_listening.wait(10)
 
     def close(self) -> None:
+        self._call(self._shut())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
+        self.loop.close()
 
     def register(self, name: str, port: int, group: str) -> None:
         self._call(self._register(Target(name, port, group)))
@@ -167,9 +168,20 @@ class Balancer:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         listening = asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=HEAD_LIMIT, backlog=512)
-        self.loop.run_until_complete(listening)
+        self.server = self.loop.run_until_complete(listening)
         self.is_listening.set()
         self.loop.run_forever()
+
+    async def _shut(self) -> None:
+        self.server.close()
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others, timeout=2)
+        for target in list(self.targets.values()):
+            self._forget(target)
+        await asyncio.sleep(0)  # connections that were aborted are closed in the next round
 
     async def _register(self, target: Target) -> None:
         self.targets[target.name] = target
@@ -216,14 +228,17 @@ class Balancer:
     # --- Requests ---
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of a client's, until it is closed or idle for too long."""
-        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        try:
             while True:
                 raw = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), self.timing.idle)
                 request = Head.parse(raw)
                 body = await reader.readexactly(int(request.get("content-length", "0")))
                 if not await self._answer(request, body, writer):
                     break
-        writer.close()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass
+        finally:
+            writer.close()
 
     async def _answer(self, request: Head, body: bytes, client: asyncio.StreamWriter) -> bool:
         """Pass it on, or answer it here. False: the connection to the client must be closed."""

@@ -72,12 +72,13 @@ def _kill_a_task(stage: Stage, found: Findings, but: tuple[str, ...] = (IN_FLIGH
     task = stage.cluster.of("frontend")[0]
     with stage.crowd() as crowd:
         time.sleep(3)
+        killed_at = time.monotonic()
         task.kill()
         seconds = stage.wait_for(lambda: stage.balancer.state(task.name) is not State.HEALTHY, 60)
         again = seconds + stage.wait_for(lambda: len(stage.balancer.healthy("frontend")) >= 2, 60)
         time.sleep(2)
     counts = stage.counted(crowd.asked, task)
-    within = sum(task.killed_at <= one.began <= task.killed_at + seconds for one in crowd.asked)
+    within = sum(killed_at <= one.began <= task.killed_at + seconds for one in crowd.asked)
     found.figure("requests until the balancer stopped sending there", within)
     found.figure(IN_FLIGHT, counts[IN_FLIGHT])
     found.figure(AFTERWARDS, counts[AFTERWARDS])

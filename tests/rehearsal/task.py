@@ -77,11 +77,12 @@ class Task:
             connection.close()
 
     def kill(self) -> None:
-        """SIGKILL to every process of it at once, as when its host dies."""
-        self.killed_at = time.monotonic()
+        """SIGKILL to every process of it at once, as when its host dies; returns when all of them are dead."""
+        pids = self.processes()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
+        self._wait_until_dead(pids)
 
     def terminate(self) -> None:
         """SIGTERM to its first process, as ECS sends it."""
@@ -99,8 +100,14 @@ class Task:
     def kill_a_worker(self) -> None:
         """SIGKILL to one of gunicorn's workers, as the kernel does when memory runs out."""
         workers = [pid for pid in self.processes() if pid != self.process.pid]
-        self.killed_at = time.monotonic()
         os.kill(workers[0], signal.SIGKILL)
+        self._wait_until_dead(workers[:1])
+
+    def _wait_until_dead(self, pids: list[int]) -> None:
+        """On a busy machine that takes a moment, in which they go on."""
+        while any(is_alive(pid) for pid in pids):
+            time.sleep(0.002)
+        self.killed_at = time.monotonic()
 
     def processes(self) -> list[int]:
         """The ids of all its processes (they share its session)."""
@@ -128,3 +135,10 @@ class Task:
                 lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
                 kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         return kilobytes / 1024
+
+
+def is_alive(pid: int) -> bool:
+    """Neither gone nor a zombie."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    return False
