@@ -84,7 +84,7 @@ class Pretended:
         return {"events": []}
 
     def scheduler_list_schedules(self, asked: Answer) -> Answer:
-        found = json.loads((ROOT / "deploy/ecs/schedules.json").read_text())
+        found = json.loads((ROOT / "deploy/ecs/schedules/commands.json").read_text())
         return {"Schedules": [{"Name": f"{self.place.prefix}-{entry['name']}"} for entry in found]}
 
     def scheduler_get_schedule(self, asked: Answer) -> Answer:

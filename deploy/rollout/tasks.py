@@ -65,7 +65,7 @@ def register(aws: Aws, place: Place, role: str, image: str) -> str:
 
 def role_arn(place: Place, command: str) -> str:
     """The role of a command that is scheduled as well, and that may do more than the others; "" for the family's."""
-    for schedule in json.loads((ROOT / "deploy/ecs/schedules.json").read_text()):
+    for schedule in json.loads((ROOT / "deploy/ecs/schedules/commands.json").read_text()):
         if schedule["command"][2] == command:
             return f"arn:aws:iam::{place.account}:role/{place.prefix}-{place.region}-{schedule['role']}-task"
     return ""

@@ -1,8 +1,8 @@
-# Commands at fixed times: deploy/ecs/schedules.json, each run as a task of deploy/ecs/scheduled.json with its own command
-# and with a role that may do what that command needs and nothing else.
+# Commands at fixed times: deploy/ecs/schedules/commands.json, each run as a task of deploy/ecs/scheduled.json with its
+# own command and with a role that may do what that command needs and nothing else.
 
 locals {
-  schedules = { for schedule in jsondecode(file("${local.task_files}/schedules.json")) : schedule.name => schedule }
+  schedules = { for schedule in jsondecode(file("${local.task_files}/schedules/commands.json")) : schedule.name => schedule }
 }
 
 resource "aws_scheduler_schedule_group" "main" {
