@@ -99,7 +99,7 @@ resource "aws_cloudfront_response_headers_policy" "site" {
       access_control_max_age_sec = 31536000
       include_subdomains         = true
       preload                    = true
-      override                   = false
+      override                   = true # The same that the site says.
     }
     content_security_policy {
       content_security_policy = "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'self'"
