@@ -37,9 +37,11 @@ ARNS = {
     "aws_lb_listener_rule": "elasticloadbalancing:{region}:{account}:listener-rule/app/{h}/{h}/{h}/{h}",
     "aws_lb_target_group": "elasticloadbalancing:{region}:{account}:targetgroup/{name}/{h}",
     "aws_s3_bucket": "s3:::{bucket}",
+    "aws_scheduler_schedule": "scheduler:{region}:{account}:schedule/{group_name}/{name}",
     "aws_scheduler_schedule_group": "scheduler:{region}:{account}:schedule-group/{name}",
     "aws_secretsmanager_secret": "secretsmanager:{region}:{account}:secret:{name}-{h6}",
     "aws_sns_topic": "sns:{region}:{account}:{name}",
+    "aws_sqs_queue": "sqs:{region}:{account}:{name}",
     "aws_wafv2_web_acl": "wafv2:{region}:{account}:global/webacl/{name}/{uuid}",
 }
 # Where the id of a resource is not `<prefix>-<seventeen digits>`: another attribute of it.

@@ -1,0 +1,42 @@
+"""Which deployments are planned and applied, and what is looked at in each."""
+
+from dataclasses import dataclass
+
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/coursebundler-{}@sha256:" + "0" * 64
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One set of values.
+
+    Args:
+        settings: beside those of environments/<environment>.tfvars.
+        is_applied: whether it is also applied and its state looked at, or only planned.
+    """
+
+    name: str
+    environment: str
+    standby: str = "none"
+    settings: tuple[str, ...] = ()
+    is_applied: bool = True
+
+    @property
+    def arguments(self) -> list[str]:
+        """For terraform plan and apply."""
+        given = [f"image={IMAGE.format(self.environment)}", f"standby={self.standby}", *self.settings]
+        return [
+            f"-var-file=environments/{self.environment}.tfvars",
+            *(f"-var={value}" for value in given),
+            f"-state={self.name}.tfstate",
+        ]
+
+
+GLOBAL = ("database_dr=global-cluster", "database_instance_class=db.r6g.large")
+PRODUCTION = Deployment("production", "production")
+DEPLOYMENTS = [
+    PRODUCTION,
+    Deployment("production-warm", "production", "warm", GLOBAL),
+    Deployment("staging", "staging"),
+    Deployment("production-pilot-light", "production", "pilot-light"),
+    Deployment("production-warm-copies", "production", "warm", is_applied=False),
+]
