@@ -36,8 +36,14 @@ resource "aws_budgets_budget" "month" {
 resource "aws_ce_anomaly_monitor" "environment" {
   name         = "${local.prefix}-services"
   monitor_type = "CUSTOM"
+  # All of AWS's fields, or every plan would show the missing ones as a change.
   monitor_specification = jsonencode({
-    Tags = { Key = "user:Environment", Values = [var.environment], MatchOptions = ["EQUALS"] }
+    And            = null
+    CostCategories = null
+    Dimensions     = null
+    Not            = null
+    Or             = null
+    Tags           = { Key = "Environment", MatchOptions = null, Values = [var.environment] }
   })
 }
 

@@ -196,31 +196,15 @@ data "aws_iam_policy_document" "deploy" {
     actions   = ["cloudwatch:DescribeAlarms"]
     resources = ["*"]
   }
-
-  # Terraform's outputs tell the names that deploy/deploy needs.
-  statement {
-    sid       = "ReadState"
-    actions   = ["s3:GetObject"]
-    resources = ["arn:aws:s3:::${local.state_names}-${local.account_id}/${var.environment}/*"]
-  }
-
-  statement {
-    sid       = "DecryptState"
-    actions   = ["kms:Decrypt"]
-    resources = ["arn:aws:kms:${local.primary_region}:${local.account_id}:key/*"]
-    condition {
-      test     = "ForAnyValue:StringEquals"
-      variable = "kms:ResourceAliases"
-      values   = ["alias/${local.state_names}"]
-    }
-  }
 }
 
-# --- plan ---
+# --- plan; deploy too, which looks first whether the infrastructure is what these files say ---
 
 resource "aws_iam_role_policy" "plan" {
+  for_each = local.workflow_subjects
+
   name   = "plan"
-  role   = aws_iam_role.workflow["plan"].id
+  role   = aws_iam_role.workflow[each.key].id
   policy = data.aws_iam_policy_document.plan.json
 }
 

@@ -215,9 +215,14 @@ resource "aws_s3_bucket_replication_configuration" "main" {
         status = "Enabled"
       }
 
-      source_selection_criteria {
-        sse_kms_encrypted_objects {
-          status = "Enabled"
+      # S3 leaves out what is encrypted with a key of ours unless told otherwise, and refuses this without the other
+      # region's key.
+      dynamic "source_selection_criteria" {
+        for_each = local.buckets[each.key].encrypted_by_us ? [1] : []
+        content {
+          sse_kms_encrypted_objects {
+            status = "Enabled"
+          }
         }
       }
 

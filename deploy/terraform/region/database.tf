@@ -159,8 +159,8 @@ resource "aws_docdb_cluster_instance" "main" {
 # A fail-over, a restart, a full disk: DocumentDB says so itself.
 resource "aws_docdb_event_subscription" "main" {
   for_each = local.has_database ? {
-    db-cluster  = ["deletion", "failover", "failure", "maintenance"]
-    db-instance = ["availability", "deletion", "failure", "low storage", "recovery"]
+    db-cluster  = ["failover", "failure", "maintenance", "notification"]
+    db-instance = ["availability", "failure", "notification"]
   } : {}
 
   name             = "${local.database_name}-${each.key}"

@@ -28,6 +28,10 @@ locals {
     }
   }
 
+  # Where GuardDuty's agent comes from, which it puts beside each task (security.tf of the root)
+  # (https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-uri.html, read 2026-11-22).
+  guardduty_accounts = { us-east-1 = "593207742271", us-west-2 = "733349766148" }
+
   repository     = regex("^(?P<account>[0-9]+)\\.dkr\\.ecr\\.(?P<region>[a-z0-9-]+)\\.amazonaws\\.com/(?P<name>[^@]+)@", var.image)
   repository_arn = "arn:${local.partition}:ecr:${local.repository.region}:${local.repository.account}:repository/${local.repository.name}"
 }
@@ -84,7 +88,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "PullImage"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = [local.repository_arn]
+    resources = [local.repository_arn, "arn:${local.partition}:ecr:${local.region}:${local.guardduty_accounts[local.region]}:repository/aws-guardduty-agent-fargate"]
   }
   statement {
     sid       = "WriteOwnLog"
