@@ -6,6 +6,7 @@ Ends with 1 if a promise is not held.
 """
 
 import argparse
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -41,6 +42,7 @@ INCIDENTS = {
 
 def main() -> None:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and everything that was started ends as well
     timing = Timing().faster(SHORT_FACTOR) if options.short else Timing()
     timing = replace(timing, drain=options.drain) if options.drain is not None else timing
     with staged(options.engine, timing, options.keep) as stage:

@@ -145,7 +145,9 @@ class Cluster:
     def _is_unhealthy(self, task: Task) -> bool:
         """The grace period is for tasks that have never been healthy yet."""
         target = self.balancer.targets.get(task.name)
-        if target is None or target.state is not State.UNHEALTHY or task.name in self.replaced:
+        if not self.timing.replaces_unhealthy or target is None or task.name in self.replaced:
+            return False
+        if target.state is not State.UNHEALTHY:
             return False
         is_past_grace = time.monotonic() - task.began > self.timing.grace
         return is_past_grace or any(state is State.HEALTHY for _, state in list(target.changes))

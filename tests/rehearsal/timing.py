@@ -21,6 +21,7 @@ class Timing:
     # What ECS does and nobody can set: to see that a task is gone takes it 3 to 5 s
     # (https://github.com/aws/containers-roadmap/issues/708), and a new one some time to be placed.
     notice: float = 5
+    replaces_unhealthy: bool = True  # ECS starts a successor for each task that the balancer calls unhealthy
     # The design's promises
     failover: float = 30
     database: float = 60
@@ -28,10 +29,13 @@ class Timing:
     def faster(self, factor: float) -> "Timing":
         """All of it, except how long gunicorn lets a request finish and what the design promises."""
         changed = {each.name: getattr(self, each.name) / factor for each in fields(self) if each.name not in KEPT}
-        return replace(self, **changed | {"drain": round(self.drain / factor)})
+        return replace(self, **changed | {"drain": round(self.drain / factor), "replaces_unhealthy": False})
 
 
 SHORT_FACTOR = 5  # of the short form
 CHECKS_UNTIL_UNHEALTHY = 2
 CHECKS_UNTIL_HEALTHY = 2
-KEPT = {"check_timeout", "grace", "start_period", "connect", "idle", "graceful", "failover", "database"}
+KEPT = {
+    *("check_timeout", "grace", "start_period", "connect", "idle", "graceful", "stop_timeout"),
+    *("replaces_unhealthy", "failover", "database"),
+}

@@ -1,0 +1,42 @@
+"""The short form of `make rehearse` (docs/failure-tests.md), and that it notices what it is for."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from tests.rehearsal import proofs
+from tests.rehearsal.report import insert
+from tests.source import ROOT
+
+slow = pytest.mark.slow
+pytestmark = pytest.mark.sqlite
+
+
+@slow
+def test_the_promises_are_held():
+    names = ["kill_a_task_next_target", "deploy_signal_first", "kill_the_database", "slow_gateway"]
+    command = [sys.executable, "-m", "tests.rehearsal", "--short", "--only", *names]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("   held: ") >= 14
+    assert "Every promise is held." in done.stdout
+
+
+@slow
+def test_a_deployment_without_a_drain_is_noticed():
+    """On SQLite, which starts sooner: neither balancer nor drain knows the database."""
+    [without_drain] = [proof for proof in proofs.PROOFS if proof.name == "no drain"]
+    assert proofs.is_noticed(without_drain, engine="sqlite")
+    assert not proofs.is_noticed(replace(without_drain, timing=proofs.SHORT), engine="sqlite")
+
+
+def test_the_report_goes_between_its_marks(tmp_path):
+    document = tmp_path / "page.md"
+    document.write_text("Before.\n<!-- it: begin -->\nold\n<!-- it: end -->\nAfter.\n")
+    for _ in range(2):
+        insert("it", "new", document)
+    assert document.read_text() == "Before.\n<!-- it: begin -->\nnew\n<!-- it: end -->\nAfter.\n"
+    with pytest.raises(SystemExit, match="has no marks"):
+        insert("another", "new", document)
