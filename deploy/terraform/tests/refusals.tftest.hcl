@@ -171,3 +171,23 @@ run "fifth" {
     var.min_tasks,
   ]
 }
+
+run "sixth" {
+  command = plan
+  variables {
+    environment             = "testing"
+    domain                  = "https://example.org/"
+    standby_cidr            = "10.1.0.0/24"
+    database_engine_version = "4.0.0"
+    database_dr             = "snapshots"
+    failover                = "perhaps"
+  }
+  expect_failures = [
+    var.environment,
+    var.domain,
+    var.standby_cidr,
+    var.database_engine_version,
+    var.database_dr,
+    var.failover,
+  ]
+}
