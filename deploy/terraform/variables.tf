@@ -237,7 +237,7 @@ variable "spot_weight" {
 }
 
 variable "launches" {
-  description = "Times at which many people are expected: from start to end (UTC) at least so many tasks of these services run."
+  description = "Times at which many people are expected: from start to end (UTC, 2027-01-10T12:00:00Z) at least so many tasks of these services run. One that is over is taken out: AWS refuses a time that has passed."
   type = list(object({
     name     = string
     start    = string

@@ -187,6 +187,7 @@ resource "aws_vpc_security_group_egress_rule" "tasks_to_https" {
   to_port           = 443
 }
 
+# The port of EMAIL_URL: 587, where TLS begins with STARTTLS. A mail server that wants 465 needs it here.
 resource "aws_vpc_security_group_egress_rule" "tasks_to_mail" {
   for_each = local.task_security_groups
 

@@ -314,7 +314,7 @@ variable "spot_weight" {
 }
 
 variable "launches" {
-  description = "Times at which many people are expected: from start to end (UTC) at least so many tasks of these services run."
+  description = "Times at which many people are expected: from start to end (UTC) at least so many tasks of these services run. One that is over is taken out: AWS refuses a time that has passed."
   type = list(object({
     name     = string
     start    = string
