@@ -6,28 +6,34 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 from deploy.check import terraform
+from deploy.check.rules import Problem
 
 WORKERS = 2
 
 
-def _report(name: str, seconds: float, findings: list) -> bool:
-    """One line for the step, and what it found; whether it found anything."""
+def _report(name: str, seconds: float, findings: list[Problem]) -> bool:
+    """One line for the step, and what it found, by rule; whether it found anything."""
     print(f"{'FAILED' if findings else 'ok':6} {name} ({seconds:.1f} s)", flush=True)
-    for found in findings:
-        print(f"  {found}", flush=True)
+    for rule, message in dict.fromkeys((found.rule, found.message) for found in findings):
+        print(f"  {rule}: {message}")
+        for found in findings:
+            if (found.rule, found.message) == (rule, message):
+                print(f"    {found.address}: {found.detail}", flush=True)
     return bool(findings)
 
 
-def _timed(name: str, step, checks) -> tuple[str, float, list]:  # noqa: ANN001
+def _timed(name: str, step: Callable[[Any], list[Problem]], checks: Any) -> tuple[str, float, list[Problem]]:
     began = time.monotonic()
     try:
         findings = step(checks)
     except Exception as error:  # noqa: BLE001
-        findings = [f"{type(error).__name__}: {error}"]
+        findings = [Problem("broken", "The check itself failed.", name, f"{type(error).__name__}: {error}")]
     return name, time.monotonic() - began, findings
 
 

@@ -13,6 +13,10 @@ NO_RESOURCE = {
     "cloudwatch:DescribeAlarms",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
+    "logs:CreateLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:PutResourcePolicy",
     "ecs:DescribeTaskDefinition",
     "ecs:DeregisterTaskDefinition",
     "ecs:ListTaskDefinitions",
@@ -75,10 +79,10 @@ def nobody_from_outside(subject: Subject) -> Findings:
     """A policy that lets in everybody, or another account, says under which condition."""
     for owner, _, text in policies.documents(subject.state):
         for statement in policies.statements(text):
-            if statement.is_allow and statement.is_for_everybody and not _is_narrowed(statement):
-                # Reading the layers of images out of Amazon's own bucket harms nobody.
-                if not all("starport-layer-bucket" in name for name in statement.resources):
-                    yield owner.address, f"everybody may {statement.actions}"
+            # Reading the layers of images out of Amazon's own bucket harms nobody.
+            is_amazons = all("starport-layer-bucket" in name for name in statement.resources)
+            if statement.is_allow and statement.is_for_everybody and not _is_narrowed(statement) and not is_amazons:
+                yield owner.address, f"everybody may {statement.actions}"
 
 
 @rule

@@ -43,7 +43,7 @@ def headers_of(found: Resource) -> dict[str, list[str]]:
 
 @rule
 def idle_before_keepalive(subject: Subject) -> Findings:
-    """The load balancer closes idle connections before gunicorn does, or it would send a request into a closing one."""
+    """The load balancer closes idle connections before gunicorn does; else it would send into a closing one."""
     for balancer in subject.state.of("lb"):
         if not (balancer["idle_timeout"] or 60) < subject.site["keepalive"]:
             yield balancer.address, f"idle {balancer['idle_timeout']} s, keepalive {subject.site['keepalive']} s"

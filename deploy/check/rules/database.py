@@ -37,9 +37,9 @@ def database_is_encrypted(subject: Subject) -> Findings:
             yield cluster.address, "is not encrypted with our key"
         if cluster["master_password"]:
             yield cluster.address, "its master password is in the state"
-        if not (cluster["manage_master_user_password"] or cluster["global_cluster_identifier"]):
-            if not subject.state.of("docdb_global_cluster"):
-                yield cluster.address, "its master password is nobody's to rotate"
+        is_global = cluster["global_cluster_identifier"] or subject.state.of("docdb_global_cluster")
+        if not cluster["manage_master_user_password"] and not is_global:
+            yield cluster.address, "its master password is nobody's to rotate"
 
 
 @rule

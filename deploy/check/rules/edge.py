@@ -145,7 +145,7 @@ def private_media_are_signed(subject: Subject) -> Findings:
 
 @rule
 def pages_are_personal(subject: Subject) -> Findings:
-    """Pages pass CloudFront with every method, cookie and query, and are kept only where the page itself allows it."""
+    """Pages pass CloudFront with every method, cookie and query, and are kept only where they allow it."""
     site = _site(subject.state)
     if not site:
         yield "cloudfront", "no distribution leads to the load balancer"
@@ -167,7 +167,7 @@ def pages_are_personal(subject: Subject) -> Findings:
 
 @rule
 def firewall(subject: Subject) -> Findings:
-    """Both distributions are behind a web ACL of CloudFront's, with a limit of requests per address, and it is logged."""
+    """Both distributions are behind a web ACL that limits requests per address, blocks, and logs."""
     acls = {found["arn"]: found for found in subject.state.of("wafv2_web_acl") if found["scope"] == "CLOUDFRONT"}
     logged = {found["resource_arn"] for found in subject.state.of("wafv2_web_acl_logging_configuration")}
     for distribution in subject.state.of("cloudfront_distribution"):

@@ -199,21 +199,27 @@ def isolated_database(subject: Subject) -> Findings:
 @rule
 def tasks_are_private(subject: Subject) -> Findings:
     """Tasks have no public address, and go out through NAT, in their own zone where there is one for each."""
-    state, gateways = subject.state, subject.state.known("nat_gateway", "id")
-    public = state.known("subnet", "id")
+    state = subject.state
     for service in state.of("ecs_service"):
-        network = service.block("network_configuration")
-        if network.get("assign_public_ip"):
+        if service.block("network_configuration").get("assign_public_ip"):
             yield service.address, "its tasks get public addresses"
-        for subnet in _subnets(state, network["subnets"]):
-            route = _default_route(state, subnet)
-            gateway = gateways.get(str(route["nat_gateway_id"])) if route else None
-            if not gateway:
-                yield subnet.address, "no way out through a NAT gateway"
-            elif len(gateways) > 1 and subject.environment == "production":
-                zone = public[gateway["subnet_id"]]["availability_zone"]
-                if zone != subnet["availability_zone"]:
-                    yield subnet.address, f"goes out through {zone}, whose failure would cut it off"
+    for subnet in _task_subnets(state):
+        route = _default_route(state, subnet)
+        gateways = {found["id"]: found for found in state.of("nat_gateway") if found.region == subnet.region}
+        gateway = gateways.get(str(route["nat_gateway_id"])) if route else None
+        if not gateway:
+            yield subnet.address, "no way out through a NAT gateway"
+        elif len(gateways) > 1:
+            zone = _subnets(state, [gateway["subnet_id"]])[0]["availability_zone"]
+            if zone != subnet["availability_zone"]:
+                yield subnet.address, f"goes out through {zone}, whose failure would cut it off"
+    if subject.environment == "production" and len({found["subnet_id"] for found in state.of("nat_gateway")}) < 3:
+        yield "aws_nat_gateway", "production has one in each zone"
+
+
+def _task_subnets(state: State) -> list[Resource]:
+    names = {name for service in state.of("ecs_service") for name in service.block("network_configuration")["subnets"]}
+    return _subnets(state, sorted(names))
 
 
 @rule

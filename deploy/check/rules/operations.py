@@ -55,7 +55,7 @@ def schedules_run_commands(subject: Subject) -> Findings:
 
 @rule
 def schedules_are_readable(subject: Subject) -> Findings:
-    """A schedule is a rate or a cron expression of six fields in UTC, of which one of the two days is a question mark."""
+    """A schedule is a rate, or a cron expression of six fields in UTC with a question mark for one of the days."""
     for schedule in subject.state.of("scheduler_schedule"):
         text = schedule["schedule_expression"]
         fields = text[5:-1].split() if text.startswith("cron(") else []
@@ -83,7 +83,7 @@ def everything_is_scheduled(subject: Subject) -> Findings:
 
 @rule
 def scheduler_may_start(subject: Subject) -> Findings:
-    """The scheduler may start the task, and give it both of its roles; what it cannot start goes into a queue of ours."""
+    """The scheduler may start the task and give it both of its roles; what cannot be started goes into a queue."""
     roles, tasks = subject.state.known("iam_role", "arn"), subject.state.known("ecs_task_definition", "arn")
     queues = subject.state.known("sqs_queue", "arn")
     for schedule in subject.state.of("scheduler_schedule"):
@@ -206,7 +206,7 @@ def _standby(state: State) -> list[Resource]:
 
 @rule
 def standby_is_elsewhere(subject: Subject) -> Findings:
-    """The standby is in us-west-2, everything else of a region in us-east-1; without a standby there is nothing of it."""
+    """The standby is in us-west-2, the primary in us-east-1; without a standby there is nothing of it."""
     found = _standby(subject.state)
     if bool(found) != (subject.standby != "none"):
         yield "module.standby", f"has {len(found)} resources with standby = {subject.standby}"

@@ -1,6 +1,7 @@
 """How many tasks run: 2 to 10, more above 70 % CPU, fewer below 30 %."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from deploy.check.rules import Findings, Subject, rule
 from deploy.check.state import Resource, State
@@ -85,7 +86,7 @@ def steps_have_no_gaps(subject: Subject) -> Findings:
         if policy["policy_type"] != "StepScaling":
             continue
         steps = _steps(policy)
-        gaps = [(first, second) for first, second in zip(steps, steps[1:], strict=False) if first[1] != second[0]]
+        gaps = [(first, second) for first, second in pairwise(steps) if first[1] != second[0]]
         direction = _direction(policy)
         is_open = (
             (steps[-1][1] == float("inf") and steps[0][0] == 0)

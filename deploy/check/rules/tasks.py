@@ -125,7 +125,7 @@ def hardened(subject: Subject) -> Findings:
 
 @rule
 def writable_tmp(subject: Subject) -> Findings:
-    """/tmp is a volume that the task declares: the only place that can be written to."""
+    """The folder /tmp is a volume that the task declares: the only place that can be written to."""
     for container in subject.state.containers():
         volumes = {volume["name"] for volume in container.task.blocks("volume")}
         mounts = {mount["containerPath"]: mount for mount in container["mountPoints"] or []}
