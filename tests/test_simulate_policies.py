@@ -187,6 +187,17 @@ def test_shrinking_waits_for_the_cooldown_and_growing_ends_it():
     assert not cooldown.blocks_shrinking(1)
 
 
+def test_a_policy_does_not_shrink_in_its_cooldown():
+    low = Alarm("low", CPU, "Average", 60, 1, 1, 30.0, "LessThanThreshold", "missing", ("p",))
+    shrink = scaling.StepScaler(step_policy("ChangeInCapacity", 0, (None, 0.0, -1)), alarms.Watch(low))
+    metrics = metrics_of(10, 10, 10)
+    shrink.cooldown.begin(5, grew=False)
+    shrink.cooldown.complete(90)
+
+    assert shrink.propose(metrics, 120, 4) is None  # the cooldown is 60 s
+    assert shrink.propose(metrics, 150, 4) == 3
+
+
 # --- Several policies ---
 
 
@@ -212,6 +223,17 @@ def test_the_largest_capacity_wins():
 
     assert two_policies().evaluate(metrics_for(3, 75, 2 * target), 180, 2) == (4, "requests")
     assert two_policies().evaluate(metrics_for(2, 75, 2 * target), 120, 2) == (3, "cpu-out")
+
+
+def test_growing_ends_the_cooldown_of_shrinking():
+    scaler = two_policies()
+    [shrink] = [each for each in scaler.steps if each.policy.name == "cpu-in"]
+    shrink.cooldown.begin(5, grew=False)
+    shrink.cooldown.complete(0)
+    assert shrink.cooldown.blocks_shrinking(60)
+
+    assert scaler.evaluate(metrics_for(1, 99, 0), 60, 2) == (5, "cpu-out")
+    assert not shrink.cooldown.blocks_shrinking(60)
 
 
 def test_no_policy_leaves_the_range():

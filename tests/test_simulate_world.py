@@ -9,9 +9,10 @@ import pytest
 
 from deploy.simulate import million, plot, policies, scenarios, settings, traffic, worker
 from deploy.simulate.queueing import Times, Waiting, share_out
-from deploy.simulate.settings import TaskSize, Timing
+from deploy.simulate.settings import Costs, TaskSize, Timing
 from deploy.simulate.students import demand
 from deploy.simulate.tasks import Fleet
+from deploy.simulate.world import Prices
 from tests.source import ROOT
 
 HALF = TaskSize(processors=0.5, memory_mb=1024)
@@ -80,6 +81,25 @@ def test_waiting_in_the_queue_adds_to_every_time():
     assert times.share_above(2) == 1
 
 
+def costs(**options):
+    return Costs({"catalogue": 10.0, "learning": 30.0}, memory_mb=400, source="", **options)
+
+
+def test_the_first_requests_of_a_task_cost_more():
+    prices = Prices(costs(cold_factor=2.0, cold_requests=40), {"catalogue": 0.5, "learning": 0.5})
+
+    assert [prices.milliseconds(served) for served in (0, 39, 40, math.inf)] == [40, 40, 20, 20]
+
+
+def test_a_visitors_page_that_no_process_has_rendered_costs_more():
+    """Half the requests are visitors', a quarter of the processor time; seven times that is 2.5 times the whole."""
+    prices = Prices(costs(unrendered_factor=7.0), {"catalogue": 0.5, "learning": 0.5})
+
+    assert prices.milliseconds(0) == pytest.approx(50)
+    assert prices.milliseconds(1000) == pytest.approx(20 * (1 + 1.5 / math.e))
+    assert prices.milliseconds(math.inf) == 20
+
+
 # --- Tasks ---
 
 
@@ -108,12 +128,13 @@ def test_tasks_are_spread_over_the_zones_and_a_lost_zone_is_left_alone():
     assert sorted(task.zone for task in fleet.tasks) == ["a", "a", "b", "b", "c", "c"]
 
     assert fleet.lose_zone(50) == 2
+    [lost] = {task.zone for task in fleet.tasks if task.is_dead}
     fleet.reconcile(74)
     assert len(fleet.tasks) == 6  # nobody has seen it yet: two checks of 10 s and one time-out of 5 s
     fleet.reconcile(75)
     started = [task.zone for task in fleet.tasks if task.ordered_at == 75]
     assert len(started) == 2
-    assert not set(started) & {fleet.tasks[0].zone} - set(fleet.zones)
+    assert lost not in started
 
 
 def test_spot_begins_above_the_base_and_by_weight():

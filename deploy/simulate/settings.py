@@ -26,7 +26,7 @@ class Timing:
     metric_delay: int = 60
     # Assumption: Fargate finds a place, attaches a network interface and pulls an image of about 100 MB.
     provision: int = 35
-    # Measured on half a processor ("start" in deploy/image's output), rounded up.
+    # 2.7 s were measured with two processors (capacity.json); half of one takes two to three times that.
     start: int = 8
     # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
     # One passed check is enough for a new target; two are counted, to be on the safe side.

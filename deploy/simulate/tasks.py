@@ -86,7 +86,7 @@ class Fleet:
         staying = [task for task in self.tasks if not task.is_leaving and not task.is_dead]
         spot = sum(task.is_spot for task in staying)
         beyond_base = len(staying) - spot - self.size.on_demand_base
-        return beyond_base >= 0 and spot < self.size.spot_weight * (beyond_base + 1)
+        return spot < self.size.spot_weight * (beyond_base + 1)
 
     def _take_out(self, now: int) -> None:
         """From the fullest zone, Spot before on-demand, the newest first: deregister, wait, stop, drain."""
