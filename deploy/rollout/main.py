@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     release.add_argument("--architecture", choices=PLATFORMS, default="X86_64", help="as cpu_architecture in Terraform")
     _action(actions, "rollback", "every service to the version before")
     _action(actions, "status", "what runs now")
+    _action(actions, "image", "the image that runs, for Terraform's -var image=")
     run = _action(actions, "run", "one management command as a task, with its log and its exit status")
     run.add_argument("--newest", action="store_true", help="in the version registered last, though no service runs it")
     run.add_argument("command", nargs="*", help="after --, as in: deploy/deploy run staging -- back_up --to …")
@@ -102,7 +103,7 @@ def act(options: argparse.Namespace) -> None:
             raise Misused("Which command?", "For example: deploy/deploy run staging -- create_roles")
         steps.run_command(release, options.command, is_newest=options.newest)
     else:
-        {"rollback": steps.rollback, "status": steps.status}[options.action](release)
+        {"rollback": steps.rollback, "status": steps.status, "image": steps.print_image}[options.action](release)
 
 
 def prepared(options: argparse.Namespace) -> Release:
@@ -128,7 +129,7 @@ def chosen(options: argparse.Namespace) -> list[str]:
 
 def confirm(options: argparse.Namespace, release: Release, names: list[str]) -> None:
     """Whoever is logged in to the wrong account finds out here, before anything happens."""
-    if options.dry_run or options.yes or options.action == "status":
+    if options.dry_run or options.yes or options.action in ("status", "image"):
         return
     steps.check_account(release)
     place = release.place

@@ -163,6 +163,14 @@ def check_account(release: Release) -> None:
     refuse_another_account(release.place, release.aws.ask("sts", "get_caller_identity")["Account"])
 
 
+def print_image(release: Release) -> None:
+    """The image that the backend runs, or will: for terraform's `-var image=`, and nothing else on standard output."""
+    check_account(release)
+    arn = services.in_use(release.aws, release.place)["backend"]
+    found = tasks.image_of(tasks.definition_of(release.aws, arn))
+    print(found)
+
+
 def status(release: Release) -> None:
     """What runs: task definition, image, tasks."""
     check_account(release)
