@@ -1,13 +1,32 @@
 """Logs as one JSON object a line, which CloudWatch Logs can filter by field."""
 
+import fcntl
 import json
 import logging
 import os
+import tempfile
+import threading
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 STANDARD_OUTPUT = 1
+# A longer line would be cut where ECS reads it, and be no JSON any more: 16 KB, of which a traceback gets this much.
+LONGEST_TRACEBACK = 8000
+# Unicode's own, which JSON lets stand and some readers of lines break at.
+LINE_BREAKS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
+
+
+def _nameless_file() -> int:
+    """A descriptor that every process has that is forked from this one, for them to lock."""
+    descriptor, name = tempfile.mkstemp()
+    Path(name).unlink()
+    return descriptor
+
+
+_threads_turn = threading.RLock()  # a signal's handler may log while its thread is writing
+_processes_turn = _nameless_file()
 events = logging.getLogger("coursebundler.events")
 
 # Of the request that this thread works on: request_id, and trace_id if the load balancer gave one. It stays until the
@@ -26,13 +45,19 @@ def log_event(name: str, **fields: Any) -> None:
 
 
 def write_line(text: str) -> None:
-    """One line on standard output in one system call, so that lines of several threads and processes never mix.
+    """One line on standard output, whole: those of several threads and processes never mix. Raises OSError.
 
-    A pipe takes it whole unless its reader is 64 KB behind. Raises OSError if nobody reads any more.
+    A pipe takes 4 KB at once, or whatever fits if its reader is slow. So everybody waits for their turn: threads by a
+    lock, processes that were forked from one another by a lock on a file, which a process that dies gives back.
     """
     rest = memoryview(f"{text}\n".encode(errors="backslashreplace"))
-    while rest:
-        rest = rest[os.write(STANDARD_OUTPUT, rest) :]
+    with _threads_turn:
+        fcntl.lockf(_processes_turn, fcntl.LOCK_EX)
+        try:
+            while rest:
+                rest = rest[os.write(STANDARD_OUTPUT, rest) :]
+        finally:
+            fcntl.lockf(_processes_turn, fcntl.LOCK_UN)
 
 
 class LineHandler(logging.Handler):
@@ -61,8 +86,8 @@ class JsonFormatter(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+            entry["exception"] = self.formatException(record.exc_info)[-LONGEST_TRACEBACK:]
+        return json.dumps(entry, ensure_ascii=False).translate(LINE_BREAKS)
 
 
 def configuration(*, level: str, service: str, is_json: bool = True) -> dict[str, Any]:

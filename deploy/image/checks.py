@@ -33,8 +33,8 @@ def image(engine: Engine, base: str) -> Iterator[Result]:
     described = engine.inspect("image", IMAGE)
     whole, below = described["Size"] / 1e6, engine.inspect("image", base)["Size"] / 1e6
     yield Result("size", whole - below < OURS_MB, f"{whole:.0f} MB, {whole - below:.0f} MB of it on top of the base")
-    # Docker tells of the health check in another place than Podman.
-    yield from configuration({"Healthcheck": described.get("HealthCheck")} | described["Config"])
+    # Podman tells of the health check in another place than Docker.
+    yield from configuration({"Healthcheck": described.get("Healthcheck")} | described["Config"])
     values = contents.secrets_nearby(ROOT / ".env")
     history = engine("history", "--no-trunc", IMAGE)
     told = list(contents.secrets_in_description(described, history, values))
@@ -60,7 +60,7 @@ def export(engine: Engine, archive: Path) -> None:
     try:
         engine("export", f"--output={archive}", name)
     finally:
-        engine.ask("rm", "--force", name)
+        engine.ask("rm", "--force", "--volumes", name)
 
 
 # --- The site ---

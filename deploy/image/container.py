@@ -115,7 +115,7 @@ class Container:
 
     def remove(self) -> None:
         self.engine.ask("kill", "--signal=KILL", self.name)
-        self.engine.ask("rm", "--force", self.name)
+        self.engine.ask("rm", "--force", "--volumes", self.name)
 
 
 @contextmanager
