@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
@@ -135,9 +136,9 @@ def broken_references(using: str) -> Iterator[str]:
                 yield f"{model._meta.label}.{field.name}: {missing} keys lead to nothing"
 
 
-def missing_parents(model: type[Model], field: Field, using: str) -> int:
+def missing_parents(model: type[Model], field: Any, using: str) -> int:
     """Asked of the rows and not of the engine: DocumentDB knows no foreign keys."""
-    parent, column = field.related_model, field.target_field.attname  # type: ignore[union-attr,attr-defined]
+    parent, column = field.related_model, field.target_field.attname
     keys = model._base_manager.using(using).exclude(**{field.attname: None}).values_list(field.attname, flat=True)
     numbers, missing = keys.iterator(chunk_size=ROWS_AT_ONCE), 0
     while batch := set(itertools.islice(numbers, ROWS_AT_ONCE // 2)):

@@ -69,7 +69,7 @@ class Cluster:
 
     @contextmanager
     def connected_as(self, credentials: Credentials) -> Iterator[Client]:
-        login = {"username": credentials.username, "password": credentials.password}
+        login: dict[str, Any] = {"username": credentials.username, "password": credentials.password}
         client = Client(self.host, **self.options, **login, planner=Planner(self.level))
         try:
             yield client
