@@ -1,4 +1,4 @@
-"""Other people's checkers: checkov on Terraform, Dockerfile and workflows, hadolint, the schema of workflows, zizmor."""
+"""Other people's checkers: checkov, hadolint, GitHub's schema of workflows, and zizmor."""
 
 import json
 import re
