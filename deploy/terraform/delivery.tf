@@ -233,11 +233,11 @@ data "aws_iam_policy_document" "plan" {
     resources = ["*"]
   }
 
-  # The one secret that the files read (secrets.tf); beside it the master password of a global cluster.
+  # The one secret that the files read (secrets.tf).
   statement {
     sid       = "ReadOriginSecret"
     actions   = ["secretsmanager:GetSecretValue"]
-    resources = concat([aws_secretsmanager_secret.main["origin"].arn, local.standby_secret_arns["origin"]], aws_secretsmanager_secret.database_master[*].arn)
+    resources = [aws_secretsmanager_secret.main["origin"].arn, local.standby_secret_arns["origin"]]
   }
 
   statement {

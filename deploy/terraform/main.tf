@@ -50,6 +50,9 @@ module "primary" {
   database_dr                  = local.global_cluster ? "global-cluster" : "backup-copy"
   database_master_secret_arn   = local.global_cluster ? aws_secretsmanager_secret_version.database_master[0].arn : null
 
+  database_master_password         = one(data.aws_secretsmanager_random_password.database_master[*].random_password)
+  database_master_password_version = var.database_master_password_version
+
   alarm_topic_arn    = aws_sns_topic.alarms[local.primary_region].arn
   log_retention_days = var.log_retention_days
 }

@@ -97,6 +97,9 @@ data "aws_secretsmanager_secret_version" "origin" {
 #
 # DocumentDB manages that password itself (region/database.tf), but not for clusters of a global cluster
 # (docs.aws.amazon.com/documentdb/latest/developerguide/docdb-secrets-manager.html, "Limitations", read 2026-11-22).
+# It is written to the secret and to the cluster once, by arguments that leave no trace in the state; raising
+# database_master_password_version writes a new one to both. (What Secrets Manager drew is in the state until the next
+# plan draws again.)
 resource "aws_secretsmanager_secret" "database_master" {
   count = local.global_cluster ? 1 : 0
 
@@ -122,12 +125,9 @@ resource "aws_secretsmanager_secret_version" "database_master" {
   count = local.global_cluster ? 1 : 0
 
   secret_id = aws_secretsmanager_secret.database_master[0].id
-  secret_string = jsonencode({
+  secret_string_wo = jsonencode({
     username = "coursebundler_master"
     password = data.aws_secretsmanager_random_password.database_master[0].random_password
   })
-
-  lifecycle {
-    ignore_changes = [secret_string]
-  }
+  secret_string_wo_version = var.database_master_password_version
 }

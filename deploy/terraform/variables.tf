@@ -357,6 +357,17 @@ variable "database_backup_days" {
   }
 }
 
+variable "database_master_password_version" {
+  description = "For a global cluster only: raise it to give the master user a new password."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.database_master_password_version >= 1 && floor(var.database_master_password_version) == var.database_master_password_version
+    error_message = "database_master_password_version must be a whole number from 1 on."
+  }
+}
+
 variable "database_listings_from_secondaries" {
   description = "Whether the catalogue's lists may come from secondaries, some seconds old (docs/database.md)."
   type        = bool

@@ -43,7 +43,7 @@ locals {
   state_name = "${var.name}-terraform-state"
 }
 
-# A key of its own: the state holds what the origin's secret and, in a global cluster, the master password are.
+# A key of its own: the state holds the value of the origin's header (secrets.tf).
 resource "aws_kms_key" "state" {
   description             = "Terraform's state of ${var.name}"
   enable_key_rotation     = true

@@ -1,5 +1,5 @@
-# Where the load balancer and the network write who asked and who talked to whom. In this region, because a load balancer
-# writes to its own region only; encrypted with S3's key, because it can use no other
+# Where the load balancer and the network write who asked and who talked to whom. In this region, because a load
+# balancer writes to its own region only; encrypted with S3's key, because it can use no other
 # (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html, read 2026-11-22).
 
 locals {

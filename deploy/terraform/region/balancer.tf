@@ -1,12 +1,14 @@
 # The load balancer: TLS, who may come in, which service answers, and when a task counts as well.
 
 locals {
-  # Paths of the JSON API, staff and Razorpay, and what staff's pages upload to: two rules, because one takes five values.
+  # Paths of the JSON API, staff and Razorpay, and what staff's pages upload to: two rules, because one takes five
+  # values with the header's.
   backend_paths = {
     service = ["/api/*", "/admin/*", "/webhooks/*"]
     exact   = ["/admin", "/uploads", "/uploads/*"]
   }
-  # One value, or two while it is being changed (deploy/README.md): CloudFront takes minutes to send the new one everywhere.
+  # One value, or two while it is being changed (deploy/README.md): CloudFront takes minutes to send the new one
+  # everywhere.
   origin_secret  = jsondecode(data.aws_secretsmanager_secret_version.origin.secret_string)
   origin_headers = compact([local.origin_secret["value"], lookup(local.origin_secret, "previous", "")])
 }
@@ -27,7 +29,7 @@ resource "aws_lb" "main" {
     aws_security_group.balancer_redirect.id,
   ]
 
-  idle_timeout               = 60 # Below gunicorn's keepalive of 75 s, so that it never sends into a closing connection.
+  idle_timeout               = 60 # Below gunicorn's keepalive of 75 s: it must not send into a closing connection.
   enable_http2               = true
   enable_zonal_shift         = true
   enable_deletion_protection = var.deletion_protection
@@ -98,7 +100,7 @@ resource "aws_lb_listener" "http" {
   }
 }
 
-# --- HTTPS: whoever does not know the header's value is refused, even through a CloudFront distribution of their own ---
+# --- HTTPS: who does not know the header's value is refused, even through a CloudFront distribution of their own ---
 
 resource "aws_lb_listener" "https" {
   load_balancer_arn = aws_lb.main.arn

@@ -48,7 +48,9 @@ locals {
   }
   tasks = {
     for role in local.task_roles :
-    role => jsondecode(templatefile("${local.task_files}/${role}.json", merge(local.task_values, local.task_references[role])))
+    role => jsondecode(templatefile("${local.task_files}/${role}.json", merge(
+      local.task_values, local.task_references[role]
+    )))
   }
   # The same without references, so that a plan can show the rest.
   task_shapes = {

@@ -75,13 +75,6 @@ resource "aws_docdb_cluster_parameter_group" "main" {
   }
 }
 
-# Read only for a global cluster, see secrets.tf of the root.
-data "aws_secretsmanager_secret_version" "database_master" {
-  count = local.in_global_cluster && local.is_active ? 1 : 0
-
-  secret_id = var.database_master_secret_arn
-}
-
 resource "aws_docdb_cluster" "main" {
   count = local.has_database ? 1 : 0
 
@@ -93,8 +86,8 @@ resource "aws_docdb_cluster" "main" {
   # the users of the one it follows.
   master_username             = local.follows ? null : "coursebundler_master"
   manage_master_user_password = local.in_global_cluster ? null : true
-  master_password_wo          = local.in_global_cluster && local.is_active ? jsondecode(data.aws_secretsmanager_secret_version.database_master[0].secret_string)["password"] : null
-  master_password_wo_version  = local.in_global_cluster && local.is_active ? 1 : null
+  master_password_wo          = local.in_global_cluster && local.is_active ? var.database_master_password : null
+  master_password_wo_version  = local.in_global_cluster && local.is_active ? var.database_master_password_version : null
 
   global_cluster_identifier = local.follows ? var.database_global_cluster_id : null
   snapshot_identifier       = local.follows ? null : var.database_snapshot_arn

@@ -1,10 +1,17 @@
-# How many tasks run: deploy/ecs/scaling/*.json, which deploy/simulate replays as well, with this region's names in them.
+# How many tasks run: deploy/ecs/scaling/*.json, which deploy/simulate replays as well, with this region's names.
 
 locals {
-  # As the files are, for what needs no names; the checks of variables need it before there is any resource.
-  scaling_files = { for role in local.service_roles : role => file("${local.task_files}/scaling/${role}.json") }
-
-  targets = { for role, text in local.scaling_files : role => jsondecode(text).target }
+  # The load balancer's names are known only once it has been made; they stay placeholders here and are filled in below,
+  # so that a plan can show the rest.
+  scaling = {
+    for role in local.service_roles : role => jsondecode(templatefile("${local.task_files}/scaling/${role}.json", {
+      cluster       = local.prefix
+      service       = role
+      load_balancer = "$${load_balancer}"
+      target_group  = "$${target_group}"
+    }))
+  }
+  targets = { for role, scaling in local.scaling : role => scaling.target }
 
   capacity = {
     for role, target in local.targets : role => {
@@ -17,26 +24,19 @@ locals {
     }
   }
 
-  scaling = {
-    for role in local.service_roles : role => jsondecode(templatefile("${local.task_files}/scaling/${role}.json", {
-      cluster       = aws_ecs_cluster.main.name
-      service       = aws_ecs_service.all[role].name
-      load_balancer = "$${load_balancer}" # Known only once it has been made; filled in below, so that a plan can show the rest.
-      target_group  = "$${target_group}"
-    }))
-  }
-
-  # Keys must be known before there are resources, so they come from the plain files.
+  # By role and name: "frontend-cpu-out".
   scaling_policies = merge([
-    for role, text in local.scaling_files : {
-      for index, policy in jsondecode(text).policies : "${role}-${policy.PolicyName}" => { role = role, index = index, type = policy.PolicyType }
+    for role, scaling in local.scaling : {
+      for policy in scaling.policies : "${role}-${policy.PolicyName}" => merge(policy, { role = role })
     }
   ]...)
-  step_policies     = { for key, policy in local.scaling_policies : key => policy if policy.type == "StepScaling" }
-  tracking_policies = { for key, policy in local.scaling_policies : key => policy if policy.type == "TargetTrackingScaling" }
+  step_policies     = { for key, policy in local.scaling_policies : key => policy if policy.PolicyType == "StepScaling" }
+  tracking_policies = { for key, policy in local.scaling_policies : key => policy if policy.PolicyType != "StepScaling" }
+
+  # By name without the cluster's: "frontend-cpu-high".
   scaling_alarms = merge([
-    for role, text in local.scaling_files : {
-      for index, alarm in jsondecode(text).alarms : replace(alarm.AlarmName, "$${cluster}-$${service}", role) => { role = role, index = index }
+    for role, scaling in local.scaling : {
+      for alarm in scaling.alarms : trimprefix(alarm.AlarmName, "${local.prefix}-") => merge(alarm, { role = role })
     }
   ]...)
 }
@@ -54,28 +54,24 @@ resource "aws_appautoscaling_target" "service" {
 resource "aws_appautoscaling_policy" "step" {
   for_each = local.step_policies
 
-  name               = local.scaling[each.value.role].policies[each.value.index].PolicyName
-  policy_type        = "StepScaling"
+  name               = each.value.PolicyName
+  policy_type        = each.value.PolicyType
   service_namespace  = aws_appautoscaling_target.service[each.value.role].service_namespace
   scalable_dimension = aws_appautoscaling_target.service[each.value.role].scalable_dimension
   resource_id        = aws_appautoscaling_target.service[each.value.role].resource_id
 
-  dynamic "step_scaling_policy_configuration" {
-    for_each = [local.scaling[each.value.role].policies[each.value.index].StepScalingPolicyConfiguration]
-    iterator = step
-    content {
-      adjustment_type          = step.value.AdjustmentType
-      min_adjustment_magnitude = lookup(step.value, "MinAdjustmentMagnitude", null)
-      cooldown                 = step.value.Cooldown
-      metric_aggregation_type  = step.value.MetricAggregationType
+  step_scaling_policy_configuration {
+    adjustment_type          = each.value.StepScalingPolicyConfiguration.AdjustmentType
+    min_adjustment_magnitude = lookup(each.value.StepScalingPolicyConfiguration, "MinAdjustmentMagnitude", null)
+    cooldown                 = each.value.StepScalingPolicyConfiguration.Cooldown
+    metric_aggregation_type  = each.value.StepScalingPolicyConfiguration.MetricAggregationType
 
-      dynamic "step_adjustment" {
-        for_each = step.value.StepAdjustments
-        content {
-          metric_interval_lower_bound = lookup(step_adjustment.value, "MetricIntervalLowerBound", null)
-          metric_interval_upper_bound = lookup(step_adjustment.value, "MetricIntervalUpperBound", null)
-          scaling_adjustment          = step_adjustment.value.ScalingAdjustment
-        }
+    dynamic "step_adjustment" {
+      for_each = each.value.StepScalingPolicyConfiguration.StepAdjustments
+      content {
+        metric_interval_lower_bound = lookup(step_adjustment.value, "MetricIntervalLowerBound", null)
+        metric_interval_upper_bound = lookup(step_adjustment.value, "MetricIntervalUpperBound", null)
+        scaling_adjustment          = step_adjustment.value.ScalingAdjustment
       }
     }
   }
@@ -84,14 +80,14 @@ resource "aws_appautoscaling_policy" "step" {
 resource "aws_appautoscaling_policy" "tracking" {
   for_each = local.tracking_policies
 
-  name               = local.scaling[each.value.role].policies[each.value.index].PolicyName
-  policy_type        = "TargetTrackingScaling"
+  name               = each.value.PolicyName
+  policy_type        = each.value.PolicyType
   service_namespace  = aws_appautoscaling_target.service[each.value.role].service_namespace
   scalable_dimension = aws_appautoscaling_target.service[each.value.role].scalable_dimension
   resource_id        = aws_appautoscaling_target.service[each.value.role].resource_id
 
   dynamic "target_tracking_scaling_policy_configuration" {
-    for_each = [local.scaling[each.value.role].policies[each.value.index].TargetTrackingScalingPolicyConfiguration]
+    for_each = [each.value.TargetTrackingScalingPolicyConfiguration]
     iterator = tracking
     content {
       target_value       = tracking.value.TargetValue
@@ -101,10 +97,11 @@ resource "aws_appautoscaling_policy" "tracking" {
 
       predefined_metric_specification {
         predefined_metric_type = tracking.value.PredefinedMetricSpecification.PredefinedMetricType
-        resource_label = contains(keys(tracking.value.PredefinedMetricSpecification), "ResourceLabel") ? replace(
-          replace(tracking.value.PredefinedMetricSpecification.ResourceLabel, "$${load_balancer}", aws_lb.main.arn_suffix),
+        resource_label = !can(tracking.value.PredefinedMetricSpecification.ResourceLabel) ? null : replace(replace(
+          tracking.value.PredefinedMetricSpecification.ResourceLabel,
+          "$${load_balancer}", aws_lb.main.arn_suffix),
           "$${target_group}", aws_lb_target_group.web[each.value.role].arn_suffix
-        ) : null
+        )
       }
     }
   }
@@ -114,20 +111,20 @@ resource "aws_appautoscaling_policy" "tracking" {
 resource "aws_cloudwatch_metric_alarm" "scaling" {
   for_each = local.scaling_alarms
 
-  alarm_name          = local.scaling[each.value.role].alarms[each.value.index].AlarmName
-  alarm_description   = local.scaling[each.value.role].alarms[each.value.index].AlarmDescription
-  namespace           = local.scaling[each.value.role].alarms[each.value.index].Namespace
-  metric_name         = local.scaling[each.value.role].alarms[each.value.index].MetricName
-  dimensions          = { for dimension in local.scaling[each.value.role].alarms[each.value.index].Dimensions : dimension.Name => dimension.Value }
-  statistic           = local.scaling[each.value.role].alarms[each.value.index].Statistic
-  period              = local.scaling[each.value.role].alarms[each.value.index].Period
-  evaluation_periods  = local.scaling[each.value.role].alarms[each.value.index].EvaluationPeriods
-  datapoints_to_alarm = local.scaling[each.value.role].alarms[each.value.index].DatapointsToAlarm
-  threshold           = local.scaling[each.value.role].alarms[each.value.index].Threshold
-  comparison_operator = local.scaling[each.value.role].alarms[each.value.index].ComparisonOperator
-  treat_missing_data  = local.scaling[each.value.role].alarms[each.value.index].TreatMissingData
+  alarm_name          = each.value.AlarmName
+  alarm_description   = each.value.AlarmDescription
+  namespace           = each.value.Namespace
+  metric_name         = each.value.MetricName
+  dimensions          = { for dimension in each.value.Dimensions : dimension.Name => dimension.Value }
+  statistic           = each.value.Statistic
+  period              = each.value.Period
+  evaluation_periods  = each.value.EvaluationPeriods
+  datapoints_to_alarm = each.value.DatapointsToAlarm
+  threshold           = each.value.Threshold
+  comparison_operator = each.value.ComparisonOperator
+  treat_missing_data  = each.value.TreatMissingData
   alarm_actions = [
-    for action in local.scaling[each.value.role].alarms[each.value.index].AlarmActions :
+    for action in each.value.AlarmActions :
     aws_appautoscaling_policy.step["${each.value.role}-${trimprefix(action, "policy:")}"].arn
   ]
 }

@@ -2,7 +2,8 @@
 # own command and with a role that may do what that command needs and nothing else.
 
 locals {
-  schedules = { for schedule in jsondecode(file("${local.task_files}/schedules/commands.json")) : schedule.name => schedule }
+  schedules_file = "${local.task_files}/schedules/commands.json"
+  schedules      = { for schedule in jsondecode(file(local.schedules_file)) : schedule.name => schedule }
 }
 
 resource "aws_scheduler_schedule_group" "main" {
@@ -10,7 +11,7 @@ resource "aws_scheduler_schedule_group" "main" {
 }
 
 resource "aws_scheduler_schedule" "command" {
-  # checkov:skip=CKV_AWS_297: A schedule holds the name of a command and of a role, nothing that a key of ours would hide.
+  # checkov:skip=CKV_AWS_297: A schedule holds the names of a command and a role, nothing to hide.
   for_each = local.schedules
 
   name                         = "${local.prefix}-${each.key}"

@@ -20,7 +20,7 @@ resource "aws_ecs_service" "all" {
   platform_version        = "LATEST"
   enable_ecs_managed_tags = true
   propagate_tags          = "SERVICE"
-  enable_execute_command  = false # Nobody logs in to a task: logs and one-off tasks (deploy/README.md) answer questions.
+  enable_execute_command  = false # Nobody logs in to a task: logs and one-off tasks answer questions.
 
   # Web tasks: the first two on demand, so that Spot's going leaves two; above them as spot_weight says. The worker is
   # one task, so it is never on Spot.

@@ -5,8 +5,8 @@ locals {
   # Roles of the code inside: of the five kinds of task, and of the scheduled commands that need more than a database.
   code_roles = toset(concat(tolist(local.task_roles), ["backup", "drill", "rotation", "uploads"]))
 
-  # Keys of media: docs/media.md. Staff upload through the backend; what the frontend writes are people's photos, and what
-  # it reads are captions. Videos and files it only signs addresses for, with CloudFront's key.
+  # Keys of media: docs/media.md. Staff upload through the backend; what the frontend writes are people's photos, and
+  # what it reads are captions. Videos and files it only signs addresses for, with CloudFront's key.
   bucket_rights = {
     frontend = {
       list   = ["s3:ListBucket"]
@@ -32,8 +32,13 @@ locals {
   # (https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-uri.html, read 2026-11-22).
   guardduty_accounts = { us-east-1 = "593207742271", us-west-2 = "733349766148" }
 
-  repository     = regex("^(?P<account>[0-9]+)\\.dkr\\.ecr\\.(?P<region>[a-z0-9-]+)\\.amazonaws\\.com/(?P<name>[^@]+)@", var.image)
-  repository_arn = "arn:${local.partition}:ecr:${local.repository.region}:${local.repository.account}:repository/${local.repository.name}"
+  bucket_roles     = concat(keys(local.bucket_rights), ["backup", "drill"])
+  encrypting_roles = ["frontend", "backend", "backup", "rotation"] # They write what is encrypted with our key.
+
+  repository = regex("^(?P<account>[0-9]+)\\.dkr\\.ecr\\.(?P<region>[a-z0-9-]+)\\.amazonaws\\.com/(?P<name>[^@]+)@", var.image)
+  repository_arn = join(":", [
+    "arn", local.partition, "ecr", local.repository.region, local.repository.account, "repository/${local.repository.name}"
+  ])
 }
 
 # --- Trust: ECS of this account and region, and nobody whom ECS might be talked into acting for ---
@@ -143,7 +148,7 @@ data "aws_iam_policy_document" "task" {
   # The bucket and the secrets are encrypted with one key; the service through which it is used says for what.
   statement {
     sid       = "Decrypt"
-    actions   = contains(["frontend", "backend", "backup", "rotation"], each.key) ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:Decrypt"]
+    actions   = concat(["kms:Decrypt"], contains(local.encrypting_roles, each.key) ? ["kms:GenerateDataKey"] : [])
     resources = [var.kms_key_arn]
 
     condition {
@@ -151,7 +156,7 @@ data "aws_iam_policy_document" "task" {
       variable = "kms:ViaService"
       values = concat(
         ["secretsmanager.${local.region}.amazonaws.com"],
-        contains(concat(keys(local.bucket_rights), ["backup", "drill"]), each.key) ? ["s3.${local.region}.amazonaws.com"] : [],
+        contains(local.bucket_roles, each.key) ? ["s3.${local.region}.amazonaws.com"] : [],
       )
     }
   }
@@ -201,7 +206,7 @@ data "aws_iam_policy_document" "task" {
   dynamic "statement" {
     for_each = contains(keys(local.bucket_rights), each.key) ? [local.bucket_rights[each.key].list] : []
     content {
-      sid       = "ListMedia" # Without it S3 answers 403 for what is not there, and the site could not tell 404 from a fault.
+      sid       = "ListMedia" # Without it S3 answers 403 for what is not there, and the site calls that a fault.
       actions   = statement.value
       resources = [var.media_bucket_arn]
     }

@@ -297,7 +297,10 @@ variable "max_tasks" {
     error_message = "max_tasks is a whole number from 1 on, or null."
   }
   validation {
-    condition     = alltrue([for role in local.web_roles : coalesce(var.min_tasks, local.targets[role].MinCapacity) <= coalesce(var.max_tasks, local.targets[role].MaxCapacity)])
+    condition = alltrue([
+      for role in local.web_roles :
+      coalesce(var.min_tasks, local.targets[role].MinCapacity) <= coalesce(var.max_tasks, local.targets[role].MaxCapacity)
+    ])
     error_message = "min_tasks must not be greater than max_tasks (null stands for 2 and 10 of deploy/ecs/scaling/*.json)."
   }
 }
@@ -325,19 +328,32 @@ variable "launches" {
   default = []
 
   validation {
-    condition     = alltrue([for launch in var.launches : can(regex("^[a-z0-9-]+$", launch.name))]) && length(distinct(var.launches[*].name)) == length(var.launches)
+    condition = (
+      alltrue([for launch in var.launches : can(regex("^[a-z0-9-]+$", launch.name))])
+      && length(distinct(var.launches[*].name)) == length(var.launches)
+    )
     error_message = "launches have different names of lower-case letters, digits and hyphens."
   }
   validation {
-    condition     = alltrue([for launch in var.launches : can(timecmp(launch.start, launch.end)) && try(timecmp(launch.start, launch.end) < 0, false) && endswith(launch.start, "Z") && endswith(launch.end, "Z")])
+    condition = alltrue([
+      for launch in var.launches :
+      try(timecmp(launch.start, launch.end) < 0, false) && endswith(launch.start, "Z") && endswith(launch.end, "Z")
+    ])
     error_message = "A launch starts before it ends, both in UTC: start = \"2027-01-10T12:00:00Z\"."
   }
   validation {
-    condition     = alltrue([for launch in var.launches : length(launch.services) > 0 && length(setsubtract(launch.services, ["frontend", "backend"])) == 0])
+    condition = alltrue([
+      for launch in var.launches :
+      length(launch.services) > 0 && length(setsubtract(launch.services, ["frontend", "backend"])) == 0
+    ])
     error_message = "The services of a launch are frontend, backend or both."
   }
   validation {
-    condition     = alltrue([for launch in var.launches : alltrue([for service in launch.services : try(launch.tasks >= 1 && launch.tasks <= local.capacity[service].max, false)])])
+    condition = alltrue(flatten([
+      for launch in var.launches : [
+        for service in launch.services : try(launch.tasks >= 1 && launch.tasks <= local.capacity[service].max, false)
+      ]
+    ]))
     error_message = "The tasks of a launch are from 1 to max_tasks."
   }
 }
@@ -437,6 +453,20 @@ variable "database_master_secret_arn" {
   description = "Secret with the master user's name and password, for a global cluster only; else DocumentDB keeps one itself."
   type        = string
   default     = null
+}
+
+variable "database_master_password" {
+  description = "For a global cluster's primary only; it is written, and never read again nor kept."
+  type        = string
+  default     = null
+  sensitive   = true
+  ephemeral   = true
+}
+
+variable "database_master_password_version" {
+  description = "Raised when database_master_password is a new one."
+  type        = number
+  default     = 1
 }
 
 variable "database_snapshot_arn" {

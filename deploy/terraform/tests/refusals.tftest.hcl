@@ -164,11 +164,13 @@ run "fifth" {
     database_instance_class      = "db.serverless"
     database_serverless_capacity = { min = 4, max = 2 }
     min_tasks                    = 2.5
+    failover                     = "perhaps"
   }
   expect_failures = [
     var.cidr,
     var.database_serverless_capacity,
     var.min_tasks,
+    var.failover,
   ]
 }
 
@@ -180,7 +182,6 @@ run "sixth" {
     standby_cidr            = "10.1.0.0/24"
     database_engine_version = "4.0.0"
     database_dr             = "snapshots"
-    failover                = "perhaps"
   }
   expect_failures = [
     var.environment,
@@ -188,6 +189,5 @@ run "sixth" {
     var.standby_cidr,
     var.database_engine_version,
     var.database_dr,
-    var.failover,
   ]
 }
