@@ -1,8 +1,10 @@
 """courses/storage.py, in a folder and in S3."""
 
 import base64
+import contextlib
 import io
 import json
+import socket
 import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -12,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from django.core.files.storage import storages
 
+from coursebundler import bulkhead
 from courses import storage
 from courses.tests.conftest import no_retries, use_media
 
@@ -77,6 +80,44 @@ def test_a_store_that_does_not_answer_is_told_apart(settings, bucket):
     for attempt in (storage.size_and_type, storage.read, storage.delete):
         with pytest.raises(storage.MediaUnavailable):
             attempt(KEY)
+
+
+@pytest.fixture
+def silent_store(settings, bucket, monkeypatch):
+    """S3 takes connections and says nothing; what should be quick gives up after a moment."""
+    monkeypatch.setattr(storage, "QUICK", {"read_timeout": 0.2, "retries": {"total_max_attempts": 1}})
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        use_media(settings, f"s3://media?region=us-east-1&endpoint_url=http://127.0.0.1:{server.getsockname()[1]}")
+        yield
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        storage.read,
+        storage.size_and_type,
+        lambda key: storage.read_range(key, 0, 5),
+        lambda key: storage.start_parts(key, "video/mp4"),
+        lambda key: storage.part_sizes(key, "upload"),
+        lambda key: storage.drop_parts(key, "upload"),
+    ],
+)
+def test_a_store_that_falls_silent_is_not_waited_for_long(silent_store, attempt):
+    began = time.monotonic()
+    with pytest.raises(storage.MediaUnavailable):
+        attempt(KEY)
+    assert time.monotonic() - began < 5
+
+
+def test_few_threads_wait_for_a_store_that_falls_silent(bucket, settings, monkeypatch):
+    monkeypatch.setattr(bulkhead, "PATIENCE_SECONDS", 0.05)
+    storage.store(KEY, io.BytesIO(b"%PDF-1.7"), "application/pdf")
+    with contextlib.ExitStack() as waiting:
+        for _ in range(settings.WEB_THREADS // 4):
+            waiting.enter_context(storage._waiting.place())
+        with pytest.raises(storage.MediaUnavailable):
+            storage.read(KEY)
+    assert storage.read(KEY) == b"%PDF-1.7"
 
 
 def test_a_bucket_that_refuses_is_told_apart(settings, bucket, s3_server):

@@ -1,5 +1,6 @@
 """What the site makes of a gateway that answers strangely."""
 
+import contextlib
 import http.server
 import json
 import threading
@@ -9,6 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from coursebundler import bulkhead
 from payments import razorpay, razorpay_refunds
 from payments.models import Order, OrderLine, Payment, Refund
 
@@ -138,6 +140,18 @@ def test_all_tries_share_the_time_of_one(odd_gateway, settings, client_of, alice
     odd_gateway.stumbles += [502, 502]
     assert "Razorpay does not answer at the moment" in check(client_of(alice), order)
     assert len(odd_gateway.asked) == 2
+
+
+def test_half_of_the_threads_wait_for_it_at_the_most(odd_gateway, settings, monkeypatch, client_of, alice, order):
+    """While it is slow, who comes next is told at once to try again."""
+    monkeypatch.setattr(bulkhead, "PATIENCE_SECONDS", 0.05)
+    with contextlib.ExitStack() as waiting:
+        for _ in range(settings.WEB_THREADS // 2):
+            waiting.enter_context(razorpay._waiting.place())
+        assert "Razorpay does not answer at the moment" in check(client_of(alice), order)
+    assert not odd_gateway.asked
+    cache.clear()
+    assert "You’re in" in check(client_of(alice), order)
 
 
 def test_what_is_not_idempotent_there_is_asked_for_once(odd_gateway, order):
