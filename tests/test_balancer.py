@@ -212,6 +212,15 @@ def test_the_target_with_the_fewest_outstanding_requests_is_next(setting):
     assert (len(busy.heads), len(idle.heads)) == (0, 10)
 
 
+def test_each_target_in_turn_if_it_is_told_so(setting):
+    setting.balancer.algorithm = "round_robin"
+    first, second = setting.target("first"), setting.target("second")
+    setting.balancer.targets["first"].outstanding = 1
+    for _ in range(10):
+        setting.ask()
+    assert (len(first.heads), len(second.heads)) == (5, 5)
+
+
 def test_a_deregistered_target_finishes_and_takes_nothing_new(setting):
     server, answers = setting.target(), []
     is_over = stall(server)

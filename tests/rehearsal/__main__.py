@@ -24,6 +24,7 @@ INCIDENTS = {
         incidents.kill_a_worker,
         incidents.kill_a_task,
         incidents.kill_a_task_unseen,
+        incidents.kill_a_task_in_turn,
         incidents.kill_a_task_next_target,
         incidents.deploy,
         incidents.deploy_signal_first,

@@ -18,6 +18,7 @@ and knows no HTTP/2. It runs in a thread of its own; every method may be called 
 """
 
 import asyncio
+import itertools
 import random
 import secrets
 import threading
@@ -33,6 +34,7 @@ BACKEND_PATHS = ("/api/", "/admin/", "/webhooks/")
 READINESS = "/health/ready"
 HEAD_LIMIT = 64 * 1024  # bytes, as ALB's
 REASONS = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
+REFUSED = "connection refused"
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"}
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -129,6 +131,8 @@ class Head:
 class Balancer:
     def __init__(self, timing: Timing, port: int, *, tries_another: bool = False) -> None:
         self.timing, self.port, self.tries_another = timing, port, tries_another
+        self.algorithm = "least_outstanding_requests"  # as in the Terraform; or round_robin
+        self.turns = itertools.count()
         self.targets: dict[str, Target] = {}
         self.passed: dict[str, Passed] = {}
         self.loop = asyncio.new_event_loop()
@@ -280,9 +284,11 @@ class Balancer:
                     raise
 
     def _choose(self, group: str, refused: list[Target]) -> Target:
-        """The one with the fewest outstanding requests; chance decides between equals."""
+        """The one with the fewest outstanding requests, chance decides between equals; or each in turn."""
         if not (targets := self._takes_requests(group, refused)):
             raise Failure(503, "no targets")
+        if self.algorithm == "round_robin":
+            return targets[next(self.turns) % len(targets)]
         fewest = min(target.outstanding for target in targets)
         return random.choice([target for target in targets if target.outstanding == fewest])
 
@@ -306,7 +312,7 @@ class Balancer:
         except TimeoutError as error:
             raise Failure(504, "no connection in time") from error
         except OSError as error:
-            raise Failure(502, "connection refused") from error
+            raise Failure(502, REFUSED) from error
         target.streams.add(writer)
         return reader, writer
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from tests.rehearsal.balancer import State
 from tests.rehearsal.people import Client, Crowd, Fate
-from tests.rehearsal.stage import AFTERWARDS, IN_FLIGHT, Findings, Stage
+from tests.rehearsal.stage import AFTERWARDS, CONFLICT, IN_FLIGHT, Findings, Stage
+from tests.rehearsal.task import Task
 
 ALL_FINE = {str(Fate.OK)}
 
@@ -25,8 +26,15 @@ def told(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.most_common())
 
 
-def nothing_failed(found: Findings, counts: Counter[str], *, but: tuple[str, ...] = ()) -> None:
-    """The promise that every request was answered, except what is named."""
+def nothing_failed(
+    stage: Stage, found: Findings, crowd: Crowd, *, killed: Task | None = None, but: tuple[str, ...] = ()
+) -> None:
+    """The promise that every request was answered, except what is named, and write conflicts that are in the logs."""
+    counts = stage.counted(crowd.asked, killed)
+    can_retry = sum(one.fate is Fate.SITE and one.status == 503 and one.can_retry for one in crowd.asked)
+    if 0 < can_retry <= stage.conflicts():
+        counts = counts - Counter({str(Fate.SITE): can_retry}) + Counter({CONFLICT: can_retry})
+        but = (*but, CONFLICT)
     failed = {what: count for what, count in counts.items() if what not in ALL_FINE | set(but)}
     what = f"no request fails{', but those ' + ' or '.join(but) if but else ''}"
     found.promise(what, not failed, told(counts))
@@ -40,7 +48,7 @@ def kill_a_worker(stage: Stage, found: Findings) -> None:
         time.sleep(3)
         task.kill_a_worker()
         time.sleep(6)
-    nothing_failed(found, stage.counted(crowd.asked, task), but=(IN_FLIGHT,))
+    nothing_failed(stage, found, crowd, killed=task, but=(IN_FLIGHT,))
     found.promise("the task stays in service", stage.balancer.state(task.name) is State.HEALTHY, task.name)
 
 
@@ -57,6 +65,15 @@ def kill_a_task_unseen(stage: Stage, found: Findings) -> None:
         _kill_a_task(stage, found)
     finally:
         stage.cluster.timing = stage.timing
+
+
+def kill_a_task_in_turn(stage: Stage, found: Findings) -> None:
+    """The same as the first, but the balancer sends requests to its targets in turn (round robin)."""
+    stage.balancer.algorithm, usual = "round_robin", stage.balancer.algorithm
+    try:
+        _kill_a_task(stage, found)
+    finally:
+        stage.balancer.algorithm = usual
 
 
 def kill_a_task_next_target(stage: Stage, found: Findings) -> None:
@@ -83,7 +100,7 @@ def _kill_a_task(stage: Stage, found: Findings, but: tuple[str, ...] = (IN_FLIGH
     found.figure(IN_FLIGHT, counts[IN_FLIGHT])
     found.figure(AFTERWARDS, counts[AFTERWARDS])
     found.figure("two healthy tasks again after", f"{again:.1f} s")
-    nothing_failed(found, counts, but=but)
+    nothing_failed(stage, found, crowd, killed=task, but=but)
     limit = stage.timing.failover
     found.promise(f"failover in less than {limit:.0f} s", seconds < limit, f"{seconds:.1f} s")
 
@@ -107,7 +124,7 @@ def _deploy(stage: Stage, found: Findings, *, signal_first: bool) -> None:
         seconds = time.monotonic() - began - 2
         time.sleep(2)
     found.figure("the roll-out took", f"{seconds:.0f} s")
-    nothing_failed(found, stage.counted(crowd.asked))
+    nothing_failed(stage, found, crowd)
     statuses = {task.name: task.process.returncode for task in old}
     found.promise("every old task ends by itself, with 0", not any(statuses.values()), statuses)
 
@@ -128,7 +145,7 @@ def spot(stage: Stage, found: Findings) -> None:
         time.sleep(2)
     found.figure("the balancer stopped sending after", f"{seconds:.1f} s; the task served {stage.timing.drain} s on")
     found.figure("the task ended after", f"{ended:.1f} s")
-    nothing_failed(found, stage.counted(crowd.asked))
+    nothing_failed(stage, found, crowd)
     found.promise("Spot's two minutes are enough", ended < 120, f"{ended:.1f} s")
 
 
@@ -145,7 +162,7 @@ def kill_while_draining(stage: Stage, found: Findings) -> None:
         stage.cluster.wait_until_healthy([replacement.name])
         time.sleep(2)
     found.promise("it was let go before its time was over", is_in_time, f"{stage.timing.drain} s of draining")
-    nothing_failed(found, stage.counted(crowd.asked, task), but=(IN_FLIGHT,))
+    nothing_failed(stage, found, crowd, killed=task, but=(IN_FLIGHT,))
 
 
 # --- The database ---
@@ -309,7 +326,7 @@ def _gateway_trouble(stage: Stage, found: Findings, switches: dict[str, object],
             f"p50 {1000 * percentile(times, 0.5):.0f} ms, p95 {1000 * percentile(times, 0.95):.0f} ms, "
             f"the slowest {max(times, default=0):.1f} s, {len(times)} requests",
         )
-    nothing_failed(found, stage.counted(crowd.asked))
+    nothing_failed(stage, found, crowd)
     slow, usual = percentile(during, 0.95), percentile(before, 0.95)
     found.promise(
         "other pages stay fast (95 % at most 1 s slower)", slow < usual + 1, f"{slow:.2f} s, was {usual:.2f} s"

@@ -35,7 +35,7 @@ def kill_both(stage: Stage, found: Findings) -> None:
         for task in tasks:
             task.kill()
         time.sleep(3)
-    incidents.nothing_failed(found, stage.counted(crowd.asked, tasks[0]), but=(IN_FLIGHT,))
+    incidents.nothing_failed(stage, found, crowd, killed=tasks[0], but=(IN_FLIGHT,))
 
 
 PROOFS = [
