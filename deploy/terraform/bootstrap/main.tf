@@ -1,4 +1,5 @@
-# The bucket in which Terraform keeps its state, made once for an account, before everything else:
+# The bucket in which Terraform keeps its state, and its copy in us-west-2 for the day on which us-east-1 is away
+# (README.md beside this folder). Made once for an account, before everything else:
 #
 #   terraform -chdir=deploy/terraform/bootstrap init
 #   terraform -chdir=deploy/terraform/bootstrap apply
@@ -41,10 +42,17 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   # delivery.tf gives the workflows' roles access by these names.
   state_name = "${var.name}-terraform-state"
+  buckets = {
+    us-east-1 = "${local.state_name}-${local.account_id}"
+    us-west-2 = "${local.state_name}-copy-${local.account_id}"
+  }
 }
 
-# A key of its own: the state holds the value of the origin's header (secrets.tf).
+# Keys of their own: the state holds the value of the origin's header (secrets.tf).
 resource "aws_kms_key" "state" {
+  for_each = local.buckets
+  region   = each.key
+
   description             = "Terraform's state of ${var.name}"
   enable_key_rotation     = true
   deletion_window_in_days = 30
@@ -64,12 +72,18 @@ data "aws_iam_policy_document" "key" {
 }
 
 resource "aws_kms_alias" "state" {
+  for_each = local.buckets
+  region   = each.key
+
   name          = "alias/${local.state_name}"
-  target_key_id = aws_kms_key.state.key_id
+  target_key_id = aws_kms_key.state[each.key].key_id
 }
 
 resource "aws_s3_bucket" "state" {
-  bucket = "${local.state_name}-${local.account_id}"
+  for_each = local.buckets
+  region   = each.key
+
+  bucket = each.value
 
   lifecycle {
     prevent_destroy = true
@@ -77,7 +91,10 @@ resource "aws_s3_bucket" "state" {
 }
 
 resource "aws_s3_bucket_public_access_block" "state" {
-  bucket                  = aws_s3_bucket.state.id
+  for_each = local.buckets
+  region   = each.key
+
+  bucket                  = aws_s3_bucket.state[each.key].id
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
@@ -85,7 +102,10 @@ resource "aws_s3_bucket_public_access_block" "state" {
 }
 
 resource "aws_s3_bucket_ownership_controls" "state" {
-  bucket = aws_s3_bucket.state.id
+  for_each = local.buckets
+  region   = each.key
+
+  bucket = aws_s3_bucket.state[each.key].id
   rule {
     object_ownership = "BucketOwnerEnforced"
   }
@@ -93,25 +113,34 @@ resource "aws_s3_bucket_ownership_controls" "state" {
 
 # The way back from a state that was written wrongly.
 resource "aws_s3_bucket_versioning" "state" {
-  bucket = aws_s3_bucket.state.id
+  for_each = local.buckets
+  region   = each.key
+
+  bucket = aws_s3_bucket.state[each.key].id
   versioning_configuration {
     status = "Enabled"
   }
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "state" {
-  bucket = aws_s3_bucket.state.id
+  for_each = local.buckets
+  region   = each.key
+
+  bucket = aws_s3_bucket.state[each.key].id
   rule {
     bucket_key_enabled = true
     apply_server_side_encryption_by_default {
       sse_algorithm     = "aws:kms"
-      kms_master_key_id = aws_kms_key.state.arn
+      kms_master_key_id = aws_kms_key.state[each.key].arn
     }
   }
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "state" {
-  bucket = aws_s3_bucket.state.id
+  for_each = local.buckets
+  region   = each.key
+
+  bucket = aws_s3_bucket.state[each.key].id
   rule {
     id     = "old-states"
     status = "Enabled"
@@ -124,19 +153,26 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
       days_after_initiation = 2
     }
   }
+
+  depends_on = [aws_s3_bucket_versioning.state]
 }
 
 resource "aws_s3_bucket_policy" "state" {
-  bucket = aws_s3_bucket.state.id
-  policy = data.aws_iam_policy_document.state.json
+  for_each = local.buckets
+  region   = each.key
+
+  bucket = aws_s3_bucket.state[each.key].id
+  policy = data.aws_iam_policy_document.state[each.key].json
 }
 
 data "aws_iam_policy_document" "state" {
+  for_each = local.buckets
+
   statement {
     sid       = "EncryptedConnectionsOnly"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [aws_s3_bucket.state.arn, "${aws_s3_bucket.state.arn}/*"]
+    resources = [aws_s3_bucket.state[each.key].arn, "${aws_s3_bucket.state[each.key].arn}/*"]
     principals {
       type        = "*"
       identifiers = ["*"]
@@ -149,7 +185,97 @@ data "aws_iam_policy_document" "state" {
   }
 }
 
+# --- The copy ---
+
+resource "aws_s3_bucket_replication_configuration" "state" {
+  bucket = aws_s3_bucket.state["us-east-1"].id
+  role   = aws_iam_role.replication.arn
+
+  rule {
+    id       = "everything"
+    status   = "Enabled"
+    priority = 1
+
+    filter {
+      prefix = ""
+    }
+    # A lock that was taken and given back must not stay taken over there.
+    delete_marker_replication {
+      status = "Enabled"
+    }
+    source_selection_criteria {
+      sse_kms_encrypted_objects {
+        status = "Enabled"
+      }
+    }
+    destination {
+      bucket        = aws_s3_bucket.state["us-west-2"].arn
+      storage_class = "STANDARD"
+      encryption_configuration {
+        replica_kms_key_id = aws_kms_key.state["us-west-2"].arn
+      }
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.state]
+}
+
+resource "aws_iam_role" "replication" {
+  name               = "${local.state_name}-replication"
+  description        = "S3 copies Terraform's state to us-west-2"
+  assume_role_policy = data.aws_iam_policy_document.replication_trust.json
+}
+
+data "aws_iam_policy_document" "replication_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["s3.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "replication" {
+  name   = "replicate"
+  role   = aws_iam_role.replication.id
+  policy = data.aws_iam_policy_document.replication.json
+}
+
+data "aws_iam_policy_document" "replication" {
+  statement {
+    actions   = ["s3:GetReplicationConfiguration", "s3:ListBucket"]
+    resources = [aws_s3_bucket.state["us-east-1"].arn]
+  }
+  statement {
+    actions   = ["s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging"]
+    resources = ["${aws_s3_bucket.state["us-east-1"].arn}/*"]
+  }
+  statement {
+    actions   = ["s3:ReplicateDelete", "s3:ReplicateObject", "s3:ReplicateTags"]
+    resources = ["${aws_s3_bucket.state["us-west-2"].arn}/*"]
+  }
+  statement {
+    actions   = ["kms:Decrypt"]
+    resources = [aws_kms_key.state["us-east-1"].arn]
+  }
+  statement {
+    actions   = ["kms:Encrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.state["us-west-2"].arn]
+  }
+}
+
 output "bucket" {
   description = "For terraform init -backend-config=bucket=…"
-  value       = aws_s3_bucket.state.bucket
+  value       = aws_s3_bucket.state["us-east-1"].bucket
+}
+
+output "copy" {
+  description = "The same in us-west-2."
+  value       = aws_s3_bucket.state["us-west-2"].bucket
 }
