@@ -27,6 +27,9 @@ resource "aws_secretsmanager_secret" "main" {
   kms_key_id              = aws_kms_key.main[local.primary_region].arn
   recovery_window_in_days = var.protect ? 30 : 7
 
+  # After a fail-over the one over there was cut loose to be writable (runbook); the way back replaces it.
+  force_overwrite_replica_secret = true
+
   replica {
     region     = local.standby_region
     kms_key_id = aws_kms_key.main[local.standby_region].arn
