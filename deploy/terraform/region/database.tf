@@ -108,7 +108,9 @@ resource "aws_docdb_cluster" "main" {
 
   enabled_cloudwatch_logs_exports = ["audit", "profiler"]
 
-  deletion_protection       = var.deletion_protection
+  # Naming a snapshot replaces a standby's cluster. That may happen to the empty one of a warm standby, and never again:
+  # from then on it may hold orders.
+  deletion_protection       = var.deletion_protection && (local.is_active || local.follows || var.database_snapshot_arn != null)
   skip_final_snapshot       = false
   final_snapshot_identifier = "${local.database_name}-final"
   apply_immediately         = false
@@ -122,9 +124,8 @@ resource "aws_docdb_cluster" "main" {
   }
 
   lifecycle {
-    # The primary is made part of a global cluster from outside (database_global.tf of the root); and what a cluster was
-    # restored from matters once.
-    ignore_changes = [global_cluster_identifier, snapshot_identifier]
+    # The primary is made part of a global cluster from outside (main.tf of the root).
+    ignore_changes = [global_cluster_identifier]
   }
 
   # Else DocumentDB makes the groups itself, without end and without our key.
