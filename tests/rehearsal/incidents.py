@@ -59,7 +59,7 @@ def kill_a_task(stage: Stage, found: Findings) -> None:
 
 def kill_a_task_unseen(stage: Stage, found: Findings) -> None:
     """The same if ECS says nothing: only the balancer's checks find out. SIGKILL comes right after a passed check."""
-    stage.cluster.timing = replace(stage.timing, notice=3 * stage.timing.check_interval)
+    stage.cluster.timing = replace(stage.timing, notice=2.5 * stage.timing.check_interval)
     stage.just_checked(stage.cluster.of("frontend")[0])
     try:
         _kill_a_task(stage, found)
@@ -173,7 +173,7 @@ def kill_the_database(stage: Stage, found: Findings) -> None:
 
 def kill_the_database_for_long(stage: Stage, found: Findings) -> None:
     """The same for so long that every task is unhealthy, and ECS begins to replace them."""
-    _kill_the_database(stage, found, 4 * stage.timing.check_interval)
+    _kill_the_database(stage, found, 3.5 * stage.timing.check_interval)
 
 
 def _kill_the_database(stage: Stage, found: Findings, seconds: float) -> None:

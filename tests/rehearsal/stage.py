@@ -72,6 +72,7 @@ class Stage:
             assert time.monotonic() < deadline, {one.name: one.state for one in self.balancer.targets.values()}
             time.sleep(0.1)
         self.cluster.seen.clear()
+        self.cluster.replaced.clear()
         self.conflicts_before = self._conflicts_logged()
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> float:
