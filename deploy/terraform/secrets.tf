@@ -78,6 +78,7 @@ data "aws_iam_policy_document" "secret" {
 # roles only (bootstrap/), and because all that it opens is the load balancer, past the firewall, to a site that
 # checks every login itself.
 data "aws_secretsmanager_random_password" "origin" {
+  region              = local.standby_region # Drawn where it can be drawn while us-east-1 is away: the standby's plan asks, too.
   password_length     = 48
   exclude_punctuation = true
 }
@@ -118,7 +119,8 @@ resource "aws_secretsmanager_secret" "database_master" {
 }
 
 data "aws_secretsmanager_random_password" "database_master" {
-  count = local.global_cluster ? 1 : 0
+  count  = local.global_cluster ? 1 : 0
+  region = local.standby_region
 
   password_length     = 48
   exclude_punctuation = true
