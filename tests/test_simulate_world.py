@@ -119,8 +119,8 @@ def test_a_task_taken_out_gets_nothing_more_and_is_billed_until_it_has_drained()
     leaving = next(task for task in fleet.tasks if task.is_leaving)
 
     assert not leaving.is_routed_to(100)
-    assert leaving.is_billed(149)
-    assert not leaving.is_billed(150)  # 30 s of deregistration, 20 s of draining
+    assert leaving.is_billed(154)
+    assert not leaving.is_billed(155)  # 30 s of deregistration, 25 s of draining
 
 
 def test_tasks_are_spread_over_the_zones_and_a_lost_zone_is_left_alone():
@@ -150,7 +150,7 @@ def test_spot_tasks_serve_on_until_the_balancer_has_seen_their_notice():
     noticed = [task for task in fleet.tasks if task.is_leaving]
 
     assert all(task.is_routed_to(119) and not task.is_routed_to(120) for task in noticed)
-    assert all(task.is_running(169) and not task.is_running(170) for task in noticed)
+    assert all(task.is_running(174) and not task.is_running(175) for task in noticed)
     assert sum(task.ordered_at == 100 for task in fleet.tasks) == 2
     assert TIMING.until_refusal_is_seen <= TIMING.drain  # else requests would meet a closed door
 
@@ -204,6 +204,14 @@ def test_a_lost_zone_costs_a_third_of_the_requests_until_the_balancer_sees_it():
 
     assert run.broken == pytest.approx(25 * before / 3)
     assert run.refused == pytest.approx(run.broken)
+
+
+def test_a_dead_task_that_refuses_attracts_all_requests_until_ecs_takes_it_out():
+    """As tests/rehearsal found of “least outstanding requests”: five seconds of them are lost."""
+    run = scenarios.run(scenarios.named("crash"))
+
+    assert run.broken == pytest.approx(TIMING.end_is_seen * run.seconds[899].arrivals)
+    assert run.seconds[905].refused == 0
 
 
 def test_no_request_is_lost_when_spot_tasks_are_taken_back():
@@ -304,6 +312,9 @@ def test_the_task_definitions_say_how_large_and_how_patient_tasks_are():
 
     assert settings.task_size("frontend").processors == 0.5
     assert timing.stop >= timing.drain + timing.graceful
+    text = (ROOT / "gunicorn.conf.py").read_text()
+    assert timing.drain == int(re.search(r'"DRAIN_SECONDS", "(\d+)"', text)[1]) == TIMING.drain
+    assert timing.graceful == int(re.search(r"graceful_timeout = (\d+)", text)[1])
 
 
 def test_connections_are_those_of_the_pool():

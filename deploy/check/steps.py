@@ -15,6 +15,7 @@ from deploy.check.environments import DEPLOYMENTS, PRODUCTION, Deployment
 from deploy.check.rules import Problem, Subject
 from deploy.check.state import State
 from deploy.check.terraform import DEPLOY, ROOT, Copy, TerraformError
+from deploy.cost import plan
 
 SITE_PYTHON = ROOT / os.environ.get("VENV", ".venv") / "bin" / "python"
 # Its runs see a variable refused, for which nothing but the variables is needed; with 400 resources each takes seconds.
@@ -163,6 +164,15 @@ class Checks:
         state = State(self.states[PRODUCTION.name])
         return ecs.check(self.copy.terraform_folder.parent / "ecs", state)
 
+    def bill(self) -> Findings:
+        """That docs/cost.md is computed from this plan's counts. Not on a copy that has been changed on purpose."""
+        if self.deploy != DEPLOY:
+            return []
+        fresh = plan.read(self.copy.show(f"{PRODUCTION.name}.tfplan"))
+        message = "The bill is computed from the plan's counts: run make cost and commit what it changes."
+        differences = plan.differences(plan.load()[PRODUCTION.standby], fresh)
+        return [found for line in differences for found in problem("bill", message, "deploy/cost/inventory.json", line)]
+
     # --- Other people's checkers ---
 
     def checkov(self) -> Findings:
@@ -177,8 +187,8 @@ class Checks:
         return list(external.workflows(ROOT / ".github" / "workflows"))
 
 
-def production_and_ecs(checks: Checks) -> Findings:
-    return checks.deployment(PRODUCTION) or checks.ecs()
+def production_ecs_and_bill(checks: Checks) -> Findings:
+    return checks.deployment(PRODUCTION) or [*checks.ecs(), *checks.bill()]
 
 
 Step = tuple[str, Callable[[Checks], Findings]]
@@ -197,7 +207,7 @@ def _of(deployment: Deployment) -> Step:
 
 # These two at a time, the longest first.
 THEN: list[Step] = [
-    ("production: plan, apply, second plan, rules; task definitions", production_and_ecs),
+    ("production: plan, apply, second plan, rules; task definitions; bill", production_ecs_and_bill),
     ("checkov", Checks.checkov),
     *[_of(deployment) for deployment in DEPLOYMENTS if deployment is not PRODUCTION],
     ("terraform test", Checks.test),

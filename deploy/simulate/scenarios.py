@@ -53,6 +53,14 @@ SCENARIOS = (
         events=SCHEDULED,
     ),
     Scenario(
+        "crash",
+        "One task of four dies without a word",
+        traffic.steady(2.0),
+        HOUR,
+        tasks=4,
+        events={900: lambda world: world.fleet.kill_task(world.now)},
+    ),
+    Scenario(
         "zone",
         "An availability zone is lost",
         traffic.steady(3.6),

@@ -26,7 +26,7 @@ class Timing:
     metric_delay: int = 60
     # Assumption: Fargate finds a place, attaches a network interface and pulls an image of about 100 MB.
     provision: int = 35
-    # 2.7 s were measured with two processors (capacity.json); half of one takes two to three times that.
+    # Measured on half a processor by `make image`, rounded up.
     start: int = 8
     # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
     # One passed check is enough for a new target; two are counted, to be on the safe side.
@@ -35,8 +35,10 @@ class Timing:
     healthy_checks: int = 2
     unhealthy_checks: int = 2
     deregistration: int = 30
-    # From the task definition and .env.example.
-    drain: int = 20
+    # Assumption, as in tests/rehearsal: ECS sees that a task has ended, and takes it out of the load balancer.
+    end_is_seen: int = 5
+    # From the task definition and gunicorn.conf.py.
+    drain: int = 25
     graceful: int = 50
     stop: int = 90
     # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
@@ -146,5 +148,11 @@ def environment(service: str, folder: Path = TASKS) -> dict[str, str]:
 
 
 def timing(service: str, folder: Path = TASKS) -> Timing:
-    drain = int(environment(service, folder).get("DRAIN_SECONDS", Timing.drain))
-    return Timing(stop=int(container(service, folder)["stopTimeout"]), drain=drain)
+    drain = environment(service, folder).get("DRAIN_SECONDS") or drain_default()
+    return Timing(stop=int(container(service, folder)["stopTimeout"]), drain=int(drain))
+
+
+def drain_default() -> str:
+    """What gunicorn.conf.py takes if nothing is set."""
+    found = re.search(r'"DRAIN_SECONDS", "(\d+)"', (ROOT / "gunicorn.conf.py").read_text(encoding="utf-8"))
+    return found[1] if found else str(Timing.drain)

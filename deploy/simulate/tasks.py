@@ -26,6 +26,7 @@ class Task:
     stops_at: float = NEVER
     is_leaving: bool = False
     is_dead: bool = False
+    is_refusing: bool = False  # dead, and its address says so at once
     waiting: Waiting = field(default_factory=Waiting)
     served: float = 0.0
     busy: float = 0.0  # the share of its processor that it used in this second
@@ -107,6 +108,12 @@ class Fleet:
             task.unroutable_at = now + self.timing.until_refusal_is_seen
             task.stops_at = now + min(self.timing.drain + self.timing.graceful, self.timing.stop)
         return len(reclaimed)
+
+    def kill_task(self, now: int) -> None:
+        """One process dies without a word. Its address refuses connections until ECS takes it out."""
+        task = self.active(now)[0]
+        task.is_dead = task.is_refusing = True
+        task.unroutable_at = task.stops_at = now + self.timing.end_is_seen
 
     def lose_zone(self, now: int) -> int:
         """The zone with the most tasks falls silent; nothing starts there again. How many tasks that was."""

@@ -130,7 +130,7 @@ class World:
         routed = [task for task in self.fleet.tasks if task.is_routed_to(self.now)]
         running = [task for task in self.fleet.tasks if task.is_running(self.now)]
         second.running, second.healthy = len(running), sum(not task.is_dead for task in routed)
-        shares = dict(zip(routed, share_out([task.waiting.requests for task in routed], second.arrivals), strict=True))
+        shares = self._share_out(routed, second.arrivals)
         second.refused = self._lost_with_dead_tasks(shares) if routed else second.arrivals
         self.run.broken += second.refused if routed else 0.0
         alike: Alike = {}
@@ -140,6 +140,12 @@ class World:
         second.cpu = 100 * sum(task.busy for task in running) / len(running) if running else 0.0
         self._report(second, running)
         self._count(second)
+
+    @staticmethod
+    def _share_out(routed: list[Task], arrivals: float) -> dict[Task, float]:
+        """By least outstanding requests. An address that refuses at once never has any, and so attracts nearly all."""
+        chosen = [task for task in routed if task.is_refusing] or routed
+        return dict(zip(chosen, share_out([task.waiting.requests for task in chosen], arrivals), strict=True))
 
     def _lost_with_dead_tasks(self, shares: dict[Task, float]) -> float:
         """What is sent to a dead task fails until the load balancer has seen it; what waited there fails at once."""
