@@ -755,7 +755,31 @@ IN_THE_STATE = [
         "uploads_from_our_pages",
         "*",
     ),
+    Defect(
+        "nobody knows who reads the media",
+        "terraform/media.tf",
+        "if bucket.logs != null }",
+        'if bucket.logs != null && name != "media" }',
+        "logged_buckets",
+        '"media"',
+    ),
     # --- CloudFront and names ---
+    Defect(
+        "a firewall without known bad inputs",
+        "terraform/firewall.tf",
+        "    AWSManagedRulesKnownBadInputsRuleSet  = 20\n",
+        "",
+        "firewall",
+        "KnownBadInputs",
+    ),
+    Defect(
+        "a distribution without an access log",
+        "terraform/edge.tf",
+        "  delivery_source_name     = aws_cloudwatch_log_delivery_source.distribution[each.key].name",
+        '  delivery_source_name     = "elsewhere"',
+        "edge_is_logged",
+        "access log",
+    ),
     Defect(
         "pages over plain HTTP",
         "terraform/edge.tf",

@@ -83,7 +83,10 @@ def workflows(folder: Path) -> Iterator[Problem]:
     for found in report.get("errors", []) + report.get("parse_errors", []):
         where = Path(found["filename"]).name
         yield Problem("workflows", "A workflow is one that GitHub reads.", where, found.get("message", str(found)))
-    done = _run("zizmor", "--offline", "--format", "json", "--no-exit-codes", *files)
+    config = Path(__file__).with_name("zizmor.yml")
+    done = _run("zizmor", "--offline", "--config", str(config), "--format", "json", "--no-exit-codes", *files)
     for found in json.loads(done.stdout or "[]"):
-        location = found["locations"][0]["symbolic"]["key"].get("Local", {}).get("given_path", "?")
-        yield Problem("zizmor", found["desc"], Path(location).name, f"{found['ident']}: {found['url']}")
+        location = found["locations"][0]
+        file = Path(location["symbolic"]["key"]["Local"]["verbatim_path"]).name
+        line = location["concrete"]["location"]["start_point"]["row"] + 1
+        yield Problem("zizmor", found["desc"], f"{file}:{line}", f"{found['ident']}: {found['url']}")

@@ -7,6 +7,11 @@ from deploy.check.state import Resource, State
 
 HTTPS_ONLY = {"https-only", "redirect-to-https"}
 MODERN = re.compile(r"^TLSv1\.(2_202[15]|3_)")
+MANAGED_GROUPS = {
+    "AWSManagedRulesAmazonIpReputationList",
+    "AWSManagedRulesCommonRuleSet",
+    "AWSManagedRulesKnownBadInputsRuleSet",
+}
 ALL_METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 
@@ -166,6 +171,16 @@ def pages_are_personal(subject: Subject) -> Findings:
 
 
 @rule
+def edge_is_logged(subject: Subject) -> Findings:
+    """Each distribution's access log goes to a bucket of ours."""
+    sources = {found["resource_arn"]: found["name"] for found in subject.state.of("cloudwatch_log_delivery_source")}
+    delivered = {found["delivery_source_name"] for found in subject.state.of("cloudwatch_log_delivery")}
+    for distribution in subject.state.of("cloudfront_distribution"):
+        if sources.get(distribution["arn"]) not in delivered:
+            yield distribution.address, "keeps no access log"
+
+
+@rule
 def firewall(subject: Subject) -> Findings:
     """Both distributions are behind a web ACL that limits requests per address, blocks, and logs."""
     acls = {found["arn"]: found for found in subject.state.of("wafv2_web_acl") if found["scope"] == "CLOUDFRONT"}
@@ -183,6 +198,13 @@ def firewall(subject: Subject) -> Findings:
             yield acl.address, f"{item['name']} only counts"  # type: ignore[union-attr]
     if acl and not [item for item in acl.blocks("rule") if item["statement"][0].get("rate_based_statement")]:
         yield acl.address, "limits nobody"
+    groups = {
+        group["name"]
+        for item in (acl.blocks("rule") if acl else [])
+        for group in item["statement"][0].get("managed_rule_group_statement") or []
+    }
+    for name in sorted(MANAGED_GROUPS - groups) if acl else []:
+        yield acl.address, f"leaves out {name}"  # type: ignore[union-attr]
 
 
 def _counts_only(item: dict) -> list[bool]:

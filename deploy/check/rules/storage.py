@@ -34,8 +34,22 @@ def versioned_buckets(subject: Subject) -> Findings:
         is_on = versions and versions.block("versioning_configuration").get("status") == "Enabled"
         if not is_on and not any(name in bucket["bucket"] for name in WITHOUT_VERSIONS):
             yield bucket.address, "keeps no versions"
-        if not subject.state.partner(bucket, "s3_bucket_lifecycle_configuration", "bucket"):
-            yield bucket.address, "grows for ever: it has no lifecycle"
+        kept = subject.state.partner(bucket, "s3_bucket_lifecycle_configuration", "bucket")
+        items = [item for item in (kept.blocks("rule") if kept else []) if item["status"] == "Enabled"]
+        if not any(item["abort_incomplete_multipart_upload"] for item in items):
+            yield bucket.address, "grows for ever: parts of uploads that stopped stay"
+
+
+@rule
+def logged_buckets(subject: Subject) -> Findings:
+    """Who reads and writes a bucket is logged, into a bucket of the same region that is not logged itself."""
+    logs = {found["bucket"]: found for found in subject.state.of("s3_bucket_logging")}
+    buckets = subject.state.known("s3_bucket", "id", "bucket")
+    for bucket in subject.state.of("s3_bucket"):
+        is_for_logs = "-logs" in bucket["bucket"]
+        target = buckets.get(str(logs[bucket["bucket"]]["target_bucket"])) if bucket["bucket"] in logs else None
+        if not is_for_logs and (not target or target.region != bucket.region):
+            yield bucket.address, f"is logged to {target['bucket'] if target else 'nothing'}"
 
 
 @rule
