@@ -1,6 +1,11 @@
+import logging
+
+import boto3
 import pytest
 
 from tests.environment import TEST_DATABASE
+
+BUCKET = "backups"
 
 collect_ignore = [] if TEST_DATABASE.startswith("documentdb") else ["test_scratch_on_server.py"]
 
@@ -10,3 +15,27 @@ def any_alias(transactional_db, django_db_blocker):
     """Django lets a test reach the databases of its beginning only; the scratch database is made later."""
     with django_db_blocker.unblock():
         yield
+
+
+@pytest.fixture(scope="module")
+def s3_address():
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def bucket_url(s3_address, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    client = boto3.client("s3", endpoint_url=s3_address, region_name="us-east-1")
+    client.create_bucket(Bucket=BUCKET)
+    yield f"s3://{BUCKET}/dumps?region=us-east-1&endpoint_url={s3_address}"
+    for entry in client.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+        client.delete_object(Bucket=BUCKET, Key=entry["Key"])
+    client.delete_bucket(Bucket=BUCKET)
+    client.close()

@@ -1,40 +1,13 @@
 """A folder, and S3 over HTTP (moto): the same promises."""
 
-import logging
-
-import boto3
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from coursebundler.backups.manifest import NAME as MANIFEST
 from coursebundler.backups.stores import StoreError, store_at
+from coursebundler.backups.tests.conftest import BUCKET
 
-BUCKET = "backups"
 OLD, NEW = "20260101T000000Z-aaaaaa", "20261122T170530Z-000000"
-
-
-@pytest.fixture(scope="module")
-def s3_address():
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
-
-
-@pytest.fixture
-def bucket_url(s3_address, monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    client = boto3.client("s3", endpoint_url=s3_address, region_name="us-east-1")
-    client.create_bucket(Bucket=BUCKET)
-    yield f"s3://{BUCKET}/dumps?region=us-east-1&endpoint_url={s3_address}"
-    for entry in client.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
-        client.delete_object(Bucket=BUCKET, Key=entry["Key"])
-    client.delete_bucket(Bucket=BUCKET)
-    client.close()
 
 
 @pytest.fixture(params=["folder", "s3"])
