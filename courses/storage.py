@@ -56,7 +56,7 @@ QUICK: dict[str, Any] = {
     "retries": {"mode": "standard", "total_max_attempts": 2},
 }
 # Every page of a player asks for captions: if S3 falls silent, most threads shall still have pages to give.
-_waiting = Bulkhead(settings.WEB_THREADS // 4)
+_waiting = Bulkhead(settings.WEB_THREADS // 4, waiting=settings.WEB_THREADS // 2)
 
 
 class MediaUnavailable(Exception):

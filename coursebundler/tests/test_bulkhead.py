@@ -34,7 +34,7 @@ class Occupied:
 
 
 def test_while_calls_are_quick_one_waits_for_a_place():
-    places = Bulkhead(1)
+    places = Bulkhead(1, waiting=1)
     with Occupied(places, 1) as others:
         threading.Timer(0.1, others.is_over.set).start()
         with places.place():
@@ -43,13 +43,28 @@ def test_while_calls_are_quick_one_waits_for_a_place():
 
 def test_nobody_waits_long(monkeypatch):
     monkeypatch.setattr(bulkhead, "PATIENCE_SECONDS", 0.05)
-    places = Bulkhead(2)
+    places = Bulkhead(2, waiting=1)
     with Occupied(places, 2), pytest.raises(Full), places.place():
         pytest.fail("There were three in it.")
 
 
+def test_no_more_than_that_wait():
+    places = Bulkhead(1, waiting=1)
+    with Occupied(places, 1) as others:
+        second = threading.Thread(target=others._wait)
+        second.start()
+        while places._queue._value:  # until it waits
+            time.sleep(0.001)
+        began = time.monotonic()
+        with pytest.raises(Full), places.place():
+            pytest.fail("There were two in it.")
+        assert time.monotonic() - began < 0.5
+        others.is_over.set()
+        second.join()
+
+
 def test_once_a_call_is_slow_nobody_waits_at_all(monkeypatch):
-    places = Bulkhead(1)
+    places = Bulkhead(1, waiting=1)
     with Occupied(places, 1):
         monkeypatch.setattr(bulkhead, "PATIENCE_SECONDS", 0.2)
         time.sleep(0.25)
@@ -60,7 +75,7 @@ def test_once_a_call_is_slow_nobody_waits_at_all(monkeypatch):
 
 
 def test_a_place_is_given_back_after_a_failure():
-    places = Bulkhead(1)
+    places = Bulkhead(1, waiting=1)
     for _ in range(3):
         with pytest.raises(RuntimeError), places.place():
             raise RuntimeError
@@ -69,5 +84,5 @@ def test_a_place_is_given_back_after_a_failure():
 
 
 def test_there_is_always_one_place():
-    with Bulkhead(0).place():
+    with Bulkhead(0, waiting=0).place():
         pass
