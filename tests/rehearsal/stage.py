@@ -21,6 +21,7 @@ STUDENTS = 40
 IN_FLIGHT = "lost in flight on the killed task"
 AFTERWARDS = "502 from the killed task's address"
 CONFLICT = "503 and Retry-After after a write conflict"
+WARM_UP_SECONDS = 4
 MOMENT_SECONDS = 1  # in which a busy balancer may send on a connection whose end it has not read yet
 
 
@@ -144,6 +145,8 @@ def staged(engine: str, timing: Timing, kept: Path | None = None, **environment:
             stage.balancer.start()
             try:
                 stage.cluster.open()
+                with stage.crowd(think=0.1):  # what a process does once, it has done
+                    time.sleep(WARM_UP_SECONDS)
                 yield stage
             finally:
                 stage.cluster.close()
