@@ -193,6 +193,6 @@ def run_command(release: Release, command: list[str], *, is_newest: bool = False
     in_use = services.in_use(release.aws, release.place)["worker"]
     worker = release.place.family("worker") if is_newest else in_use
     image_name = tasks.image_of(tasks.definition_of(release.aws, worker))
-    family = "scheduled" if tasks.role_arn(release.place, command[0]) else "migrate"
+    family = "scheduled" if tasks.role_arn(release.place, command) else "migrate"
     arn = tasks.register(release.aws, release.place, family, image_name)
     tasks.run(release.aws, release.place, arn, command, f"run-{command[0]}"[:36])

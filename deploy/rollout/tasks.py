@@ -14,7 +14,7 @@ ADDED = {
     *("registeredAt", "registeredBy", "deregisteredAt", "deleteRequestedAt"),
 }
 # Commands that make rules (collMod), which the application's user may not: they run as the cluster's own user.
-AS_MASTER = ("migrate", "check_database")
+AS_MASTER = ("migrate", "check_database", "restore_drill")
 TASK_SECONDS = 60 * 60
 EVERY_SECONDS = 5
 
@@ -63,10 +63,15 @@ def register(aws: Aws, place: Place, role: str, image: str) -> str:
     return str(answer["taskDefinition"]["taskDefinitionArn"])
 
 
-def role_arn(place: Place, command: str) -> str:
-    """The role of a command that is scheduled as well, and that may do more than the others; "" for the family's."""
+def role_arn(place: Place, command: list[str]) -> str:
+    """The role of a command that is scheduled as well, and that may do more than the others; "" for the family's.
+
+    A restore into a database of the cluster makes tables, so it runs as migrations do.
+    """
+    if command[0] == "restore_drill" and "sqlite" not in command:
+        return ""
     for schedule in json.loads((ROOT / "deploy/ecs/schedules/commands.json").read_text()):
-        if schedule["command"][2] == command:
+        if schedule["command"][2] == command[0]:
             return f"arn:aws:iam::{place.account}:role/{place.prefix}-{place.region}-{schedule['role']}-task"
     return ""
 
@@ -98,12 +103,15 @@ def run(
 
 def start(aws: Aws, place: Place, definition_arn: str, command: list[str], label: str) -> str:
     override: dict[str, Any] = {"name": "app", "command": ["python", "manage.py", *command]}
-    if command[0] in AS_MASTER and (
-        master := variable(definition_of(aws, definition_arn), "DATABASE_MASTER_SECRET_ARN")
+    role = role_arn(place, command)
+    if (
+        not role
+        and command[0] in AS_MASTER
+        and (master := variable(definition_of(aws, definition_arn), "DATABASE_MASTER_SECRET_ARN"))
     ):
         override["environment"] = [{"name": "DATABASE_SECRET_ARN", "value": master}]
     overrides: dict[str, Any] = {"containerOverrides": [override]}
-    if role := role_arn(place, command[0]):
+    if role:
         overrides["taskRoleArn"] = role
     answer = aws.do(
         "ecs",

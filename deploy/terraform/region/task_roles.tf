@@ -32,7 +32,7 @@ locals {
   # (https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-uri.html, read 2026-11-22).
   guardduty_accounts = { us-east-1 = "593207742271", us-west-2 = "733349766148" }
 
-  bucket_roles     = concat(keys(local.bucket_rights), ["backup", "drill"])
+  bucket_roles     = concat(keys(local.bucket_rights), ["backup", "drill", "migrate"])
   encrypting_roles = ["frontend", "backend", "backup", "rotation"] # They write what is encrypted with our key.
 
   repository = regex("^(?P<account>[0-9]+)\\.dkr\\.ecr\\.(?P<region>[a-z0-9-]+)\\.amazonaws\\.com/(?P<name>[^@]+)@", var.image)
@@ -187,7 +187,7 @@ data "aws_iam_policy_document" "task" {
     }
   }
   dynamic "statement" {
-    for_each = each.key == "drill" ? [1] : []
+    for_each = contains(["drill", "migrate"], each.key) ? [1] : [] # migrate: a real restore makes tables.
     content {
       sid       = "ReadDumps"
       actions   = ["s3:GetObject"]
@@ -195,7 +195,7 @@ data "aws_iam_policy_document" "task" {
     }
   }
   dynamic "statement" {
-    for_each = each.key == "drill" ? [1] : []
+    for_each = contains(["drill", "migrate"], each.key) ? [1] : []
     content {
       sid       = "FindNewestDump"
       actions   = ["s3:ListBucket"]
