@@ -15,6 +15,17 @@ locals {
 
 data "aws_secretsmanager_secret_version" "origin" {
   secret_id = var.origin_secret_arn
+
+  lifecycle {
+    # In a listener's rule * and ? stand for anything: a value with a star would let everybody in.
+    postcondition {
+      condition = (
+        can(regex("^[A-Za-z0-9]{32,128}$", jsondecode(self.secret_string)["value"]))
+        && can(regex("^([A-Za-z0-9]{32,128})?$", lookup(jsondecode(self.secret_string), "previous", "")))
+      )
+      error_message = "The origin's secret must be {\"value\": …, \"previous\": …}, each of 32 to 128 letters and digits; previous may be empty."
+    }
+  }
 }
 
 resource "aws_lb" "main" {

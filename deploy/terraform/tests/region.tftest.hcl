@@ -158,3 +158,29 @@ run "refused_as_well" {
 
   expect_failures = [var.settings, var.max_tasks]
 }
+
+run "star_that_lets_everybody_in" {
+  command = plan
+  module {
+    source = "./region"
+  }
+  override_data {
+    target = data.aws_secretsmanager_secret_version.origin
+    values = { secret_string = "{\"value\": \"0123456789abcdef0123456789abcdef\", \"previous\": \"0123456789abcdef*0123456789abcdef\"}" }
+  }
+
+  expect_failures = [data.aws_secretsmanager_secret_version.origin]
+}
+
+run "no_value_for_the_origin" {
+  command = plan
+  module {
+    source = "./region"
+  }
+  override_data {
+    target = data.aws_secretsmanager_secret_version.origin
+    values = { secret_string = "{\"value\": \"\", \"previous\": \"\"}" }
+  }
+
+  expect_failures = [data.aws_secretsmanager_secret_version.origin]
+}
