@@ -162,6 +162,12 @@ def test_a_schedule_that_is_not_understood_is_told():
         plan.runs_a_month("at(2027-01-01T00:00:00)")
 
 
+def test_a_schedule_that_is_switched_off_runs_nothing():
+    [item] = read(change("aws_scheduler_schedule", schedule_expression="rate(10 minutes)", state="DISABLED"))
+
+    assert item.arguments == {"runs": 0}
+
+
 @pytest.mark.parametrize(
     ("values", "features"),
     [

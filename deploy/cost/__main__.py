@@ -11,6 +11,7 @@ from deploy.cost import document, plan
 from deploy.cost.plan import Inventory, PlanError
 from deploy.cost.prices import PriceError
 from deploy.cost.prices import read as read_prices
+from deploy.simulate.document import write_quick
 
 IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/coursebundler@sha256:{'0' * 64}"
 
@@ -59,7 +60,8 @@ def given(path: Path) -> dict[str, Inventory]:
 
 def write(inventories: dict[str, Inventory]) -> None:
     document.DOCUMENT.write_text(document.text(inventories, read_prices()), encoding="utf-8")
-    print("docs/cost.md is up to date.")
+    write_quick()
+    print("docs/cost.md is up to date, and the tables of docs/scaling.md that follow from it.")
 
 
 def check(fresh: dict[str, Inventory]) -> None:

@@ -12,6 +12,7 @@ Read in this order; each file has one topic.
     worker.py     the worker's queue
     world.py      all of them together, one second after the other
     scenarios.py  what happens when: bursts, launches, failures
+    whatif.py     other assumptions and choices
     report.py     tables; plot.py: pictures
     million.py    the same figures for a thousand to a million students, on paper
 """

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from deploy.cost.prices import read as read_prices
-from deploy.simulate import million, plot, report
+from deploy.simulate import million, plot, report, whatif
 from deploy.simulate.policies import ROOT
 from deploy.simulate.scenarios import SCENARIOS, run
 from deploy.simulate.settings import read_capacity, task_size, timing
@@ -66,7 +66,19 @@ def pieces(pictures: Path) -> dict[str, str]:
         if scenario.name in DRAWN:
             (pictures / f"scaling-{scenario.name}.svg").write_text(plot.draw(scenario, result), encoding="utf-8")
     told = {"diagram": fenced(stories[0]), "worker": fenced(report.queue_story())}
-    return quick_pieces() | told | {"scenarios": report.table(summaries)}
+    tables = {
+        "scenarios": report.table(summaries),
+        "whatif": "\n".join(whatif.assumptions()),
+        "minimums": "\n".join(whatif.minimums(read_prices())),
+    }
+    return quick_pieces() | told | tables
+
+
+def write_quick(document: Path = DOCUMENT) -> None:
+    """The tables that need no simulation; the others stay as they are."""
+    text = document.read_text(encoding="utf-8")
+    kept = {found[1]: found[2] for found in re.finditer(r"<!-- begin (\w+) -->\n(.*?)\n?<!-- end \1 -->", text, re.S)}
+    document.write_text(filled(text, kept | quick_pieces()), encoding="utf-8")
 
 
 def write(document: Path = DOCUMENT, pictures: Path = PICTURES) -> str:

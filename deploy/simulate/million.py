@@ -156,7 +156,18 @@ def needs_table() -> str:
     head = f"| active students | basis | {' | '.join(f'{size:,}' for size in SIZES)} |\n|---|---|{'--:|' * len(SIZES)}"
     needs = [demand(size) for size in SIZES]
     lines = [f"| {name} | {basis} | {' | '.join(show(need) for need in needs)} |" for name, basis, show in rows(costs)]
-    return "\n".join([head, *lines])
+    return "\n".join([head, *lines, bills()])
+
+
+def bills() -> str:
+    """The bill's totals, from deploy/cost, which imports this module."""
+    from deploy.cost.plan import load as load_inventory
+    from deploy.cost.prices import read as read_prices
+    from deploy.cost.students import sizes
+
+    found = sizes(load_inventory()["none"], read_prices())
+    cells = (f"${size.bill.total:,.0f}, video ${size.sent:,.0f}" for size in found)
+    return f"| a month's bill | [cost.md](cost.md) | {' | '.join(cells)} |"
 
 
 def ends_table() -> str:

@@ -52,9 +52,14 @@ def summarize(scenario: Scenario, run: Run, size: TaskSize, prices: Prices) -> S
 
 def dollars(run: Run, size: TaskSize, prices: Prices) -> float:
     """What the tasks cost; the rest of the bill is deploy/cost's."""
-    hour = size.processors * prices.of("fargate_vcpu_hour") + size.memory_mb / 1024 * prices.of("fargate_gb_hour")
     on_demand, spot = run.task_seconds - run.spot_seconds, run.spot_seconds
-    return hour * (on_demand + spot * prices.of("fargate_spot_share")) / HOUR
+    return hour_of_a_task(prices, size) * (on_demand + spot * prices.of("fargate_spot_share")) / HOUR
+
+
+def hour_of_a_task(prices: Prices, size: TaskSize | None = None) -> float:
+    """In dollars, on demand; the frontend's unless another size is given."""
+    size = size or task_size("frontend")
+    return size.processors * prices.of("fargate_vcpu_hour") + size.memory_mb / 1024 * prices.of("fargate_gb_hour")
 
 
 def duration(seconds: float) -> str:

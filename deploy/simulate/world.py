@@ -105,6 +105,11 @@ class World:
         """Requests a second at full load."""
         return self.size.processors * 1000 / self.prices.milliseconds(task.served)
 
+    def use(self, timing: Timing) -> None:
+        """Other times than those of the files, before the first second."""
+        self.timing = self.fleet.timing = timing
+        self.metrics.delay = timing.metric_delay
+
     # --- What scenarios do at a certain second ---
 
     def set_minimum(self, least: int) -> None:
