@@ -177,7 +177,7 @@ def _work(bench: Bench, chosen: list[Defect]) -> Iterator[tuple]:
 def _clean(bench: Bench) -> list[Problem]:
     """What is found without any defect: must be nothing, or a catch would mean little."""
     checks = bench.checks([])
-    return checks.init() or checks.validate() or steps.production_and_ecs(checks)
+    return checks.init() or checks.validate() or steps.production_ecs_and_bill(checks)
 
 
 def main(folder: Path, names: list[str]) -> int:

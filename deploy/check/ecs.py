@@ -167,7 +167,7 @@ class Registration:
     def __init__(self, address: str, files: EcsFiles) -> None:
         self.files = files
         self.clients = {
-            name: boto3.client(name, endpoint_url=address, **CREDENTIALS)  # type: ignore[call-overload]
+            name: boto3.client(name, endpoint_url=address, **CREDENTIALS)
             for name in ("ecs", "application-autoscaling", "cloudwatch")
         }
 

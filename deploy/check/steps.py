@@ -50,7 +50,7 @@ class Checks:
     def site(self) -> dict[str, Any]:
         """What the site's code says (site_facts.py)."""
         environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(self.folder / "site")}
-        command = [SITE_PYTHON, "-m", "deploy.check.site_facts"]
+        command = [str(SITE_PYTHON), "-m", "deploy.check.site_facts"]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"The site does not say what it needs: {done.stderr.strip()[-2000:]}")

@@ -255,11 +255,11 @@ def three_zones(subject: Subject) -> Findings:
 def subnets_fit(subject: Subject) -> Findings:
     """Subnets lie in their network and do not overlap."""
     networks = subject.state.known("vpc", "id")
-    by_network = defaultdict(list)
+    by_network: dict[str, list[ipaddress.IPv4Network]] = defaultdict(list)
     for subnet in subject.state.of("subnet"):
-        addresses = ipaddress.ip_network(subnet["cidr_block"])
+        addresses = ipaddress.IPv4Network(subnet["cidr_block"])
         vpc = networks[subnet["vpc_id"]]
-        if not addresses.subnet_of(ipaddress.ip_network(vpc["cidr_block"])):  # type: ignore[arg-type]
+        if not addresses.subnet_of(ipaddress.IPv4Network(vpc["cidr_block"])):
             yield subnet.address, f"{addresses} is not in {vpc['cidr_block']}"
         for other in by_network[subnet["vpc_id"]]:
             if addresses.overlaps(other):

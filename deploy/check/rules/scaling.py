@@ -37,9 +37,12 @@ def two_to_ten_tasks(subject: Subject) -> Findings:
     """Every service scales; in production each web service runs 2 to 10 tasks, on staging at least one."""
     for service in subject.state.of("ecs_service"):
         target = _target_of(subject.state, service)
-        limits = (target["min_capacity"], target["max_capacity"]) if target else (None, None)
-        if not target or not limits[0] <= limits[1]:
-            yield service.address, f"scales from {limits[0]} to {limits[1]}"
+        if not target:
+            yield service.address, "does not scale"
+            continue
+        limits = target["min_capacity"], target["max_capacity"]
+        if not limits[0] <= limits[1]:
+            yield target.address, f"from {limits[0]} to {limits[1]} tasks"
         elif is_active(service) and role_of(service) in WEB:
             if subject.environment == "production" and limits != (2, 10):
                 yield target.address, f"from {limits[0]} to {limits[1]} tasks"

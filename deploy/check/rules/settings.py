@@ -15,7 +15,7 @@ VALUE_FROM = re.compile(r"^(arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[^:]
 
 def secret_arns(state: State) -> dict[str, Resource]:
     """The ARN of every secret, and of its replicas in other regions."""
-    found = {}
+    found: dict[str, Resource] = {}
     for secret in state.of("secretsmanager_secret"):
         regions = [secret.region, *(replica["region"] for replica in secret.blocks("replica"))]
         found |= {secret["arn"].replace(f":{secret.region}:", f":{region}:"): secret for region in regions}
