@@ -48,6 +48,7 @@ class Worker:
     def run(self) -> None:
         logger.info("The worker begins.")
         while self.may_go_on():
+            close_old_connections()  # what a request does; here a round stands for one
             self.pause(self.work())
         logger.info("The worker was told to stop, and has.")
 
@@ -58,7 +59,6 @@ class Worker:
 
     def work(self) -> float:
         """One round, and how long to wait for the next, in seconds. A failure is logged and makes the wait longer."""
-        close_old_connections()
         try:
             has_failed, is_more_due = self.settle()
         except Exception as error:

@@ -9,11 +9,11 @@ from typing import Any
 # Ours is in /app and what was installed in /venv; the rest is the base image's.
 UNWANTED = {
     "a test": r"(app/.+|venv/lib/python[^/]+/site-packages/[^/]+)/tests/.+",
-    "documentation, deployment or a script": r"app/(docs|deploy|scripts|bench|\.github|\.ci)/.",
-    "the repository": r"(.*/)?\.git/.",
-    "data of a developer": r"app/(var|node_modules)/.",
+    "documentation, deployment or a script": r"app/(docs|deploy|scripts|bench|\.github|\.ci)/.+",
+    "the repository": r"(.*/)?\.git/.+",
+    "data of a developer": r"app/(var|node_modules)/.+",
     "a settings file": r"(app|data|root|home/[^/]+)/(.*/)?\.env[^/]*",
-    "the payment sandbox or the demonstration school": r"app/payments/(sandbox|demo)/.",
+    "the payment sandbox or the demonstration school": r"app/payments/(sandbox|demo)/.+",
     "pip": r"(venv/bin/pip.*|.*/site-packages/pip/__main__\.py|usr/(local/)?bin/pip.*)",
     "a compiler": r"usr/(local/)?bin/(gcc|cc|g\+\+|clang|make|ld|as)(-[\d.]+)?",
     "a private key": r"(app|data|root)/.*\.(key|p12|pfx)",
