@@ -26,10 +26,9 @@ def test_the_promises_are_held():
 
 @slow
 def test_a_deployment_without_a_drain_is_noticed():
-    """On SQLite, which starts sooner: neither balancer nor drain knows the database."""
     [without_drain] = [proof for proof in proofs.PROOFS if proof.name == "no drain"]
-    assert proofs.is_noticed(without_drain, engine="sqlite")
-    assert not proofs.is_noticed(replace(without_drain, timing=proofs.SHORT), engine="sqlite")
+    assert proofs.is_noticed(without_drain)
+    assert not proofs.is_noticed(replace(without_drain, timing=proofs.SHORT))
 
 
 def test_the_report_goes_between_its_marks(tmp_path):
