@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
+from deploy.cost.prices import read as read_prices
 from deploy.simulate.policies import load
 from deploy.simulate.settings import Costs, environment, read_capacity, task_size
-from deploy.simulate.students import ASSUMPTIONS, DATE, SECONDS_A_MONTH, Demand, assume, demand
+from deploy.simulate.students import ASSUMPTIONS, DATE, HOURS_A_MONTH, SECONDS_A_MONTH, Demand, assume, demand
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 # pymongo has two sockets of its own to each server, to watch it: coursebundler/database_url.py sets the pool.
@@ -86,7 +87,8 @@ def students_at(limit: float, amount: Callable[[Demand], float]) -> float:
 
 def ends(costs: Costs) -> list[End]:
     """In the order in which they are met."""
-    return sorted([*ends_of_tasks(costs), *ends_of_the_database(costs)], key=lambda end: end.students)
+    found = [*ends_of_tasks(costs), *ends_of_the_database(costs), *ends_of_prices()]
+    return sorted(found, key=lambda end: end.students)
 
 
 def ends_of_tasks(costs: Costs) -> list[End]:
@@ -99,7 +101,7 @@ def ends_of_tasks(costs: Costs) -> list[End]:
             f"{most} (MaxCapacity)",
             MEASURED,
             students_at(busy, lambda need: need.processors(costs)),
-            "raise `max_tasks`; then tasks of 1 or 2 processors with as many more processes",
+            "`max_tasks`; reports every 30 s; tasks of 1 or 2 processors with as many more processes",
         ),
         End(
             "rate limits and pages kept per process",
@@ -125,6 +127,30 @@ def ends_of_tasks(costs: Costs) -> list[End]:
     ]
 
 
+def ends_of_prices() -> list[End]:
+    """Where another way of paying is cheaper."""
+    prices = read_prices()
+    cluster = 3 * HOURS_A_MONTH * prices.of("docdb_db.r6g.large_hour")
+    # AWS's rule: I/O-optimised if I/O is more than a quarter of the cluster's bill (its page of prices, 2026-11-22).
+    most_io = cluster / 3 / prices.of("docdb_io_million") * 1e6
+    return [
+        End(
+            "CloudFront at list price",
+            "10 TB a month",
+            FROM_AWS,
+            students_at(10 * 1024, lambda need: need.edge_gb),
+            "a contract for traffic; two or three rates of each video, so that phones take less",
+        ),
+        End(
+            "I/O paid one by one",
+            "a quarter of the database's bill, three db.r6g.large",
+            FROM_AWS,
+            students_at(most_io, lambda need: need.month_io),
+            '`database_storage_type = "iopt1"`; reports every 30 s',
+        ),
+    ]
+
+
 def ends_of_the_database(costs: Costs) -> list[End]:
     def connections(name: str, then: str) -> End:
         at = students_at(CONNECTIONS[name], lambda need: all_tasks(need, costs) * sockets_of_a_task())
@@ -135,7 +161,7 @@ def ends_of_the_database(costs: Costs) -> list[End]:
         return End(f"processors of {name}", limit, ASSUMED, at, then)
 
     return [
-        processors("db.t4g.medium", "20 % of 2, its baseline", "db.r6g.large; listings from secondaries"),
+        processors("db.t4g.medium", "20 % of 2, its baseline", "db.r6g.large; more readers for the catalogue's lists"),
         processors("db.r6g.large", "2", "a larger class; reports every 30 s: two thirds of the writes are gone"),
         processors("db.r6g.16xlarge", "64, one primary", "progress in a cluster of its own; elastic clusters by user"),
         connections("db.t4g.medium", "a larger class; fewer, larger tasks"),
@@ -162,7 +188,6 @@ def needs_table() -> str:
 def bills() -> str:
     """The bill's totals, from deploy/cost, which imports this module."""
     from deploy.cost.plan import load as load_inventory
-    from deploy.cost.prices import read as read_prices
     from deploy.cost.students import sizes
 
     found = sizes(load_inventory()["none"], read_prices())
