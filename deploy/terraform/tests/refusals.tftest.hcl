@@ -108,6 +108,7 @@ run "second" {
 run "third" {
   command = plan
   variables {
+    database_instances        = 16
     image                     = "docker.io/library/python@sha256:1111111111111111111111111111111111111111111111111111111111111111"
     min_tasks                 = 11
     cidr                      = "10.0.0.0/24"
@@ -122,6 +123,7 @@ run "third" {
     standby_database_snapshot = "arn:aws:rds:us-east-1:123456789012:cluster-snapshot:x"
   }
   expect_failures = [
+    var.database_instances,
     var.image,
     var.min_tasks,
     var.cidr,
@@ -138,16 +140,20 @@ run "third" {
 run "fourth" {
   command = plan
   variables {
-    max_tasks                  = 7.5
-    standby_cidr               = "10.0.0.0/16"
-    standby                    = "warm"
-    failover                   = "automatic"
-    database_instance_class    = "db.serverless"
-    standby_availability_zones = ["us-east-1a", "us-west-2b", "us-west-2c"]
-    site_domain                = "same.example.org"
-    origin_domain              = "same.example.org"
+    database_master_password_version = 0
+    settings                         = { CONTACT_EMAIL = "contact@example.org", seller_name = "School" }
+    max_tasks                        = 7.5
+    standby_cidr                     = "10.0.0.0/16"
+    standby                          = "warm"
+    failover                         = "automatic"
+    database_instance_class          = "db.serverless"
+    standby_availability_zones       = ["us-east-1a", "us-west-2b", "us-west-2c"]
+    site_domain                      = "same.example.org"
+    origin_domain                    = "same.example.org"
   }
   expect_failures = [
+    var.database_master_password_version,
+    var.settings,
     var.max_tasks,
     var.standby_cidr,
     var.failover,
