@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -214,8 +214,10 @@ def test_without_a_drain_some_are(folder):
 def test_what_is_in_flight_is_finished(folder):
     """A webhook whose body comes slowly: half of it before SIGTERM, half of it after gunicorn was told."""
     body = b"x" * 1000
-    with at_work(folder, "backend", DRAIN_SECONDS="1") as site:
-        connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
+    with (
+        at_work(folder, "backend", DRAIN_SECONDS="1") as site,
+        closing(http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)) as connection,
+    ):
         connection.putrequest("POST", "/webhooks/razorpay", skip_host=True)
         for name, value in (HTTPS | {"Content-Length": str(len(body))}).items():
             connection.putheader(name, value)
@@ -226,7 +228,8 @@ def test_what_is_in_flight_is_finished(folder):
         time.sleep(2.5)
         assert "Handling signal: term" in site.log.read_text()
         connection.send(body[500:])
-        assert connection.getresponse().status == 400, "read to its end, and its signature is missing"
+        with connection.getresponse() as answer:
+            assert answer.status == 400, "read to its end, and its signature is missing"
         assert site.wait() == 0
 
 
