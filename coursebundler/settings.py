@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from whitenoise.compress import Compressor
 
 from coursebundler import database_url, logs
 from coursebundler.media_storage import media_settings
@@ -186,6 +187,8 @@ SESSION_SERIALIZER = "users.sessions.UUIDSessionSerializer"
 # --- Pages and files ---
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Maps of sources are for developers' tools and half of all there is to compress.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map"]
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
 # file:///folder, or s3://bucket?region=…&endpoint_url=…&cdn=https://… (courses/storage.py)
 MEDIA_STORAGE_URL = required("MEDIA_STORAGE_URL", development=f"file://{DATA_DIR / 'media'}")
