@@ -92,7 +92,9 @@ def test_an_event_carries_them(db, lines, caplog):
 
 def test_nothing_breaks_a_line(lines):
     """Neither line breaks, nor halves of characters, nor a traceback that is too long to be read in one piece."""
-    logger = logging.getLogger("test")
+    # One that pytest does not listen to: it could not send halves of characters from one process to another.
+    logger = logging.Logger("test")
+    logger.addHandler(logging.getLogger().handlers[-1])
     logger.warning("two\nlines \u2028\x85 \udc80")
 
     def fall(depth: int) -> None:
