@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.rehearsal import incidents
 from tests.rehearsal.capacity import machine
-from tests.rehearsal.report import insert, markdown, on_screen, say
+from tests.rehearsal.report import insert, on_screen, renewed, say, section
 from tests.rehearsal.stage import Findings, Stage, staged
 from tests.rehearsal.timing import SHORT_FACTOR, Timing
 
@@ -49,7 +49,8 @@ def main() -> None:
     with staged(options.engine, timing, options.keep) as stage:
         found = [run(stage, name) for name in options.only or INCIDENTS]
     if options.write:
-        insert("rehearsal", markdown(found, "make rehearse", machine()))
+        sections = {each.name: section(each, machine()) for each in found}
+        insert("rehearsal", renewed(sections, list(INCIDENTS)))
     broken = [f"{each.name}: {what}" for each in found for what in each.broken]
     if broken:
         sys.exit("Not held:\n" + "\n".join(broken))
@@ -63,7 +64,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", choices=list(INCIDENTS), metavar="NAME")
     parser.add_argument("--engine", choices=["documentdb", "sqlite"], default="documentdb")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/failure-tests.md")
+    parser.add_argument("--write", action="store_true", help="renew these sections of docs/failure-tests.md")
     parser.add_argument("--drain", type=int, metavar="SECONDS", help="another DRAIN_SECONDS")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="a new folder in which logs and data stay")
     return parser.parse_args()

@@ -209,6 +209,8 @@ class Balancer:
 
     # --- Health checks ---
     async def _check_for_ever(self, target: Target) -> None:
+        """When the first check comes is not documented: after half an interval."""
+        await asyncio.sleep(self.timing.check_interval / 2)
         while True:
             began = time.monotonic()
             target.note(passed=await self._check(target))

@@ -60,9 +60,8 @@ def kill_a_task(stage: Stage, found: Findings) -> None:
 def kill_a_task_unseen(stage: Stage, found: Findings) -> None:
     """The same if ECS says nothing: only the balancer's checks find out. SIGKILL comes right after a passed check."""
     stage.cluster.timing = replace(stage.timing, notice=2.5 * stage.timing.check_interval)
-    stage.just_checked(stage.cluster.of("frontend")[0])
     try:
-        _kill_a_task(stage, found)
+        _kill_a_task(stage, found, is_just_checked=True)
     finally:
         stage.cluster.timing = stage.timing
 
@@ -85,10 +84,18 @@ def kill_a_task_next_target(stage: Stage, found: Findings) -> None:
         stage.balancer.tries_another = False
 
 
-def _kill_a_task(stage: Stage, found: Findings, but: tuple[str, ...] = (IN_FLIGHT, AFTERWARDS)) -> None:
+def _kill_a_task(
+    stage: Stage,
+    found: Findings,
+    *,
+    but: tuple[str, ...] = (IN_FLIGHT, AFTERWARDS),
+    is_just_checked: bool = False,
+) -> None:
     task = stage.cluster.of("frontend")[0]
     with stage.crowd() as crowd:
         time.sleep(3)
+        if is_just_checked:
+            stage.just_checked(task)
         killed_at = time.monotonic()
         task.kill()
         seconds = stage.wait_for(lambda: stage.balancer.state(task.name) is not State.HEALTHY, 60)

@@ -22,21 +22,23 @@ def on_screen(found: Findings) -> str:
     return "\n".join([*lines, f"   {found.seconds:.0f} s in all"])
 
 
-def markdown(found: list[Findings], command: str, machine: str) -> str:
-    """A section for each incident."""
+def section(found: Findings, machine: str) -> str:
+    """What an incident showed, and when, on what."""
     date = datetime.now(UTC).strftime("%-d %B %Y, %H:%M UTC")
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    lines = [
-        f"`{command}`, {date}, {machine}, {os.cpu_count()} cores shared with the balancer, the load, the database "
-    ]
-    lines[0] += f"and others (load average {load})."
-    for each in found:
-        lines += ["", f"### {each.name.replace('_', ' ').capitalize()}", "", each.what, ""]
-        lines += [f"- {what}: {value}" for what, value in each.figures]
-        lines += [
-            f"- **{'Held' if held else 'NOT HELD'}**: {what}: {measured}" for what, held, measured in each.promises
-        ]
-    return "\n".join(lines)
+    load = f"load average {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores, with all that this takes"
+    lines = [f"### {found.name.replace('_', ' ').capitalize()}", "", f"{found.what} ({date}, {machine}, {load}.)", ""]
+    lines += [f"- {what}: {value}" for what, value in found.figures]
+    lines += [f"- **{'Held' if held else 'NOT HELD'}**: {what}: {value}" for what, held, value in found.promises]
+    return "\n".join([*lines, ""])
+
+
+def renewed(sections: dict[str, str], order: list[str], document: Path = DOCUMENT) -> str:
+    """The sections that the page has, with these in the place of their predecessors, in this order."""
+    present = document.read_text().partition("<!-- rehearsal: begin -->")[2].partition("<!-- rehearsal: end -->")[0]
+    parts = {part.partition("\n")[0]: f"### {part}".rstrip() + "\n" for part in present.split("### ")[1:]}
+    parts |= {text.partition("\n")[0].removeprefix("### "): text for text in sections.values()}
+    titles = [name.replace("_", " ").capitalize() for name in order]
+    return "\n".join(parts[title] for title in titles if title in parts)
 
 
 def insert(name: str, text: str, document: Path = DOCUMENT) -> None:
