@@ -23,7 +23,7 @@ SKIPS: list[tuple[str, str, str]] = [
     (
         "CKV2_AWS_57",
         r"secretsmanager_secret\.",
-        "manage.py rotate_database_password rotates the database's, monthly; the others are Razorpay's and ours to change "
+        "manage.py rotate_database_password rotates the database's, monthly; the others are changed "
         "by hand (deploy/README.md).",
     ),
     ("CKV2_AWS_62", r"s3_bucket\.(main|state)", "Nobody waits for events of these buckets."),

@@ -22,7 +22,7 @@ from deploy.check.steps import Checks
 from deploy.check.terraform import DEPLOY, ROOT
 
 WORKERS = 2
-IN_COMPANY = 9
+IN_COMPANY = 15
 
 
 class DoesNotFitError(Exception):
