@@ -94,7 +94,7 @@ def test_nothing_breaks_a_line(lines):
     """Neither line breaks, nor halves of characters, nor a traceback that is too long to be read in one piece."""
     # One that pytest does not listen to: it could not send halves of characters from one process to another.
     logger = logging.Logger("test")
-    logger.addHandler(logging.getLogger().handlers[-1])
+    logger.addHandler(next(each for each in logging.getLogger().handlers if isinstance(each, logs.LineHandler)))
     logger.warning("two\nlines \u2028\x85 \udc80")
 
     def fall(depth: int) -> None:
