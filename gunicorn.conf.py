@@ -24,8 +24,8 @@ threads = number("WEB_THREADS", os.environ.get("WEB_THREADS", "4"), at_least=1)
 preload_app = True
 # Longer than a load balancer's idle time-out (60 s): otherwise it may send a request into a closing connection.
 keepalive = 75
-# How long it serves on after SIGTERM while /health/ready says no (coursebundler/drain.py); 0 for not at all. Longer than
-# the load balancer needs to see it: two checks, 10 s apart, of at most 5 s.
+# How long it serves on after SIGTERM while /health/ready says no (coursebundler/drain.py); 0 for not at all. That is
+# longer than the load balancer needs to see it: two checks, 10 s apart, of at most 5 s.
 drain_seconds = number("DRAIN_SECONDS", os.environ.get("DRAIN_SECONDS", "25"), at_least=0)
 # Then this long for what is in flight. Both together are shorter than the 90 s after which ECS kills a stopping task.
 graceful_timeout = 50
