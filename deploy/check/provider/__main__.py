@@ -1,6 +1,7 @@
 """Started by Terraform: says hello as go-plugin does, then serves protocol 5 on 127.0.0.1 until it is told to stop.
 
-go-plugin's “internals” (https://github.com/hashicorp/go-plugin/tree/main/docs); Terraform's docs/plugin-protocol/tfplugin5.5.proto
+go-plugin's “internals” (https://github.com/hashicorp/go-plugin/tree/main/docs); Terraform's own
+docs/plugin-protocol/tfplugin5.5.proto
 """
 
 import base64
