@@ -14,7 +14,8 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 
 
 class Ecs:
-    """One cluster. `fails` are images that ECS gives up, `exits` the status of a command, `calls` what was asked."""
+    """One cluster. `fails` are images that ECS gives up, or "service image"; `exits` the status of a command, `calls`
+    what was asked."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -98,7 +99,7 @@ class Ecs:
         image = self.DescribeTaskDefinition({"taskDefinition": arn})["taskDefinition"]["containerDefinitions"][0][
             "image"
         ]
-        end = "FAILED" if image in self.fails else "COMPLETED"
+        end = "FAILED" if {image, f"{body['service']} {image}"} & self.fails else "COMPLETED"
         service |= {"before": service["now"], "now": arn, "states": ["IN_PROGRESS"], "end": end}
         return {"service": {"serviceName": body["service"]}}
 

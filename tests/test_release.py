@@ -299,6 +299,14 @@ def test_a_version_that_does_not_live_is_taken_back(ecs, programs, site, capsys)
     assert schedule["Target"]["EcsParameters"]["TaskDefinitionArn"].endswith("scheduled:1")
 
 
+def test_one_service_that_does_not_live_takes_the_others_back(ecs, programs, site, capsys):
+    """ECS takes back the one alone; two versions side by side is what nobody has tried."""
+    assert main(["release", *HERE, "--only", "push"]) == 0
+    ecs.fails.add(f"backend {REPOSITORY}@{images.digest_of(aws(), place(), REVISION[:12])}")
+    assert main(["release", *HERE, "--from", "migrate", "--site", site.url]) == 1
+    assert set(in_use(ecs).values()) == {OLD_IMAGE}
+
+
 def aws():
     from deploy.rollout.aws import Aws
 
