@@ -29,7 +29,9 @@ class Timing:
     def faster(self, factor: float) -> "Timing":
         """All of it, except how long gunicorn lets a request finish and what the design promises."""
         changed = {each.name: getattr(self, each.name) / factor for each in fields(self) if each.name not in KEPT}
-        return replace(self, **changed | {"drain": round(self.drain / factor), "replaces_unhealthy": False})
+        # Two checks and the time that they may take, which is the machine's.
+        drain = round(CHECKS_UNTIL_UNHEALTHY * changed["check_interval"] + self.check_timeout)
+        return replace(self, **changed | {"drain": drain, "replaces_unhealthy": False})
 
 
 SHORT_FACTOR = 5  # of the short form
