@@ -56,7 +56,8 @@ QUICK: dict[str, Any] = {
     "retries": {"mode": "standard", "total_max_attempts": 2},
 }
 # Every page of a player asks for captions: if S3 falls silent, most threads shall still have pages to give.
-_waiting = Bulkhead(settings.WEB_THREADS // 4, waiting=settings.WEB_THREADS // 2)
+# While it is quick, which is nearly always, everybody waits a moment instead of going without captions.
+_waiting = Bulkhead(settings.WEB_THREADS // 4, waiting=settings.WEB_THREADS)
 
 
 class MediaUnavailable(Exception):
