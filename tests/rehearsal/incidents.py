@@ -323,7 +323,7 @@ def _gateway_trouble(stage: Stage, found: Findings, switches: dict[str, object],
     with stage.crowd(8, journeys=others) as quiet:
         time.sleep(6)
     stage.world.ask_gateway("POST", "/sandbox/switches", switches)
-    with stage.crowd(16, think=1, journeys={"buy": 1}) as buyers, stage.crowd(8, journeys=others) as crowd:
+    with stage.crowd(32, think=1.5, journeys={"buy": 1}) as buyers, stage.crowd(8, journeys=others) as crowd:
         time.sleep(seconds)
         stage.world.ask_gateway("POST", "/sandbox/switches", {})
     before, during = ([one.seconds for one in each.asked] for each in (quiet, crowd))

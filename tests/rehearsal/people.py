@@ -255,7 +255,9 @@ class Crowd:
     def _live(self, person: Person, journeys: dict[str, int]) -> None:
         for _ in person.steps(journeys):
             if self.stop.wait(person.think()):
-                return
+                break
+        for client in (person.visitor, person.student, person.staff):
+            client.hang_up()
 
     def __enter__(self) -> "Crowd":
         for thread in self.threads:

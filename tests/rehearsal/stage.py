@@ -110,7 +110,8 @@ class Stage:
         return self._conflicts_logged() - self.conflicts_before
 
     def _conflicts_logged(self) -> int:
-        lines = (line for task in [*self.cluster.tasks, *self.cluster.gone] for line in task.log.open(errors="replace"))
+        logs = [task.log.read_text(errors="replace") for task in [*self.cluster.tasks, *self.cluster.gone]]
+        lines = (line for log in logs for line in log.splitlines())
         return sum("cannot be asked" in line and "WriteConflict" in line for line in lines)
 
     def lost(self, crowd: Crowd) -> dict[str, list[object]]:
