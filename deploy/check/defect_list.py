@@ -65,9 +65,10 @@ BY_TERRAFORM = [
     Defect(
         "a text where a number belongs",
         f"{REGION}/balancer.tf",
-        "deregistration_delay          = 30",
-        'deregistration_delay          = "thirty"',
+        "  port        = 8000",
+        '  port        = "web"',
         "validate",
+        "number",
     ),
     Defect(
         "two arguments that exclude each other",
@@ -1061,11 +1062,11 @@ IN_THE_STATE = [
     ),
     Defect(
         "a value that AWS does not know",
-        f"{REGION}/cluster.tf",
-        '    value = "enhanced"',
-        '    value = "extended"',
+        f"{REGION}/network.tf",
+        '  traffic_type             = "ALL"',
+        '  traffic_type             = "EVERYTHING"',
         "values",
-        "extended",
+        "EVERYTHING",
     ),
     # --- deploy/ecs as AWS would take it ---
     Defect(
@@ -1077,12 +1078,12 @@ IN_THE_STATE = [
         "readOnlyRootFilesystem",
     ),
     Defect(
-        "a log driver that does not exist",
+        "a word that ECS does not know",
         "ecs/scheduled.json",
-        '"logDriver": "awslogs"',
-        '"logDriver": "awslog"',
+        '"versionConsistency": "enabled"',
+        '"versionConsistency": "always"',
         "ecs_schema",
-        "awslog",
+        "always",
     ),
     Defect(
         "Terraform says something else than the file",
