@@ -4,6 +4,7 @@ Each proof runs an incident on a stage of its own, with one thing spoilt, and wa
 Ends with 1 if one is held all the same.
 """
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -61,6 +62,7 @@ PROOFS = [
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and everything that was started ends as well
     chosen = [proof for proof in PROOFS if not sys.argv[1:] or proof.name in sys.argv[1:]]
     unnoticed = [proof.name for proof in chosen if not is_noticed(proof)]
     if unnoticed or not chosen:
