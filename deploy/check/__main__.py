@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 import tempfile
 import time
@@ -84,6 +85,7 @@ def main() -> None:
     options = _parser().parse_args()
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # so that the folder is removed then as well
     try:
         with tempfile.TemporaryDirectory(prefix="check-deploy-") as temporary:
             sys.exit(run(options, options.folder.resolve() if options.folder else Path(temporary)))
