@@ -19,21 +19,21 @@ class Full(Exception):
 class Bulkhead:
     """`with bulkhead.place():` around each call to the service.
 
-    While the service is quick, up to `waiting` threads that find no place wait a moment for one. Once a call has lasted
-    PATIENCE_SECONDS the service is slow, and then nobody waits: each thread that did would be one less for everybody
-    else.
+    While the service is quick, who finds no place waits for one a moment. Once a call has lasted PATIENCE_SECONDS the
+    service is slow, until one comes back sooner, and meanwhile nobody waits: each thread that did would be one less for
+    everybody else.
     """
 
-    def __init__(self, places: int, waiting: int) -> None:
+    def __init__(self, places: int) -> None:
         self._places = threading.BoundedSemaphore(max(1, places))
-        self._queue = threading.BoundedSemaphore(max(1, waiting))
         self._lock = threading.Lock()
         self._began: list[float] = []
+        self._was_slow = False
 
     @contextmanager
     def place(self) -> Iterator[None]:
         """Raises Full."""
-        if not (self._places.acquire(blocking=False) or self._wait_for_one()):
+        if not self._places.acquire(timeout=0 if self._is_slow() else PATIENCE_SECONDS):
             raise Full
         began = time.monotonic()
         with self._lock:
@@ -43,16 +43,9 @@ class Bulkhead:
         finally:
             with self._lock:
                 self._began.remove(began)
+                self._was_slow = time.monotonic() - began > PATIENCE_SECONDS
             self._places.release()
-
-    def _wait_for_one(self) -> bool:
-        if self._is_slow() or not self._queue.acquire(blocking=False):
-            return False
-        try:
-            return self._places.acquire(timeout=PATIENCE_SECONDS)
-        finally:
-            self._queue.release()
 
     def _is_slow(self) -> bool:
         with self._lock:
-            return bool(self._began) and time.monotonic() - min(self._began) > PATIENCE_SECONDS
+            return self._was_slow or any(time.monotonic() - began > PATIENCE_SECONDS for began in self._began)

@@ -57,7 +57,7 @@ QUICK: dict[str, Any] = {
 }
 # Every page of a player asks for captions: if S3 falls silent, most threads shall still have pages to give.
 # While it is quick, which is nearly always, everybody waits a moment instead of going without captions.
-_waiting = Bulkhead(settings.WEB_THREADS // 4, waiting=settings.WEB_THREADS)
+_waiting = Bulkhead(settings.WEB_THREADS // 4)
 
 
 class MediaUnavailable(Exception):

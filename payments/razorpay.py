@@ -28,7 +28,7 @@ PAGE_SIZE = 100  # the most that Razorpay gives at once
 IDEMPOTENCY_HEADER = "X-Refund-Idempotency"
 PAUSES_SECONDS = (0.1, 0.2)
 # The other threads have pages to give.
-_waiting = Bulkhead(settings.WEB_THREADS // 2, waiting=settings.WEB_THREADS // 4)
+_waiting = Bulkhead(settings.WEB_THREADS // 2)
 
 
 class GatewayError(Exception):

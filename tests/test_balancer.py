@@ -175,8 +175,8 @@ def test_if_all_are_unhealthy_all_take_requests(setting):
 
 
 def test_502_for_a_target_that_refuses_and_no_second_try(setting):
-    setting.balancer.timing = Timing(check_interval=60)
     gone, other = setting.target("gone"), setting.target("other")
+    setting.balancer.timing = Timing(check_interval=60)
     gone.close()
     statuses = [setting.ask().status for _ in range(20)]
     assert set(statuses) == {200, 502}
@@ -184,9 +184,9 @@ def test_502_for_a_target_that_refuses_and_no_second_try(setting):
 
 
 def test_the_next_target_if_it_is_told_to_try(setting):
+    gone, _ = setting.target("gone"), setting.target("other")
     setting.balancer.timing, setting.balancer.tries_another = Timing(check_interval=60), True
-    setting.target("gone").close()
-    setting.target("other")
+    gone.close()
     assert {setting.ask().status for _ in range(10)} == {200}
 
 
