@@ -44,6 +44,8 @@ for name in (
 ):
     os.environ.pop(name, None)
 os.environ.update(DEBUG="true", DATA_DIR=data_dir, PORT="8000", SANDBOX_PORT="9", STATIC_UNHASHED="true")
+# Tests ask from up to 25 threads of one process, where a real one has four (coursebundler/bulkhead.py counts them).
+os.environ["WEB_THREADS"] = "64"
 
 # sqlite, documentdb-5.0, documentdb-8.0.2, or the address of another server (docs/database.md).
 command_log = CommandLog()

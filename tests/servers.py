@@ -48,7 +48,7 @@ def free_port() -> int:
 
 def clean_environment(**variables: str) -> dict[str, str]:
     """This process's environment without what the tests' own settings set, plus `variables`."""
-    ours = ("DEBUG", "DATA_DIR", "PORT", "SANDBOX_PORT", "STATIC_UNHASHED", "DJANGO_SETTINGS_MODULE")
+    ours = ("DEBUG", "DATA_DIR", "PORT", "SANDBOX_PORT", "STATIC_UNHASHED", "WEB_THREADS", "DJANGO_SETTINGS_MODULE")
     return {name: value for name, value in os.environ.items() if name not in ours} | variables
 
 
