@@ -1,6 +1,7 @@
 """Real processes for tests: the site under gunicorn, on ports of this machine that are free."""
 
 import http.client
+import logging
 import os
 import signal
 import socket
@@ -109,3 +110,17 @@ def gunicorn(
     environment = environment | {"HOST": "127.0.0.1", "PORT": str(port)}
     with running(command, environment, folder / "site.log", f"{url}/health/live"):
         yield url
+
+
+@contextmanager
+def moto() -> Iterator[str]:
+    """The address of a server that plays AWS while the block runs: S3, Secrets Manager, ECS and others."""
+    from moto.server import ThreadedMotoServer  # loading it takes a second, which most tests need not pay
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        yield "http://{}:{}".format(*server.get_host_and_port())
+    finally:
+        server.stop()

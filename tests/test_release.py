@@ -1,7 +1,6 @@
 """`deploy/deploy`, against moto (ECR, S3, STS, Scheduler, logs) and an ECS that fails when told to (ecs_server.py)."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from deploy.rollout import images, services, smoke, tasks
 from deploy.rollout.main import main
 from deploy.rollout.place import FAMILIES, SERVICES
 from deploy.rollout.steps import STEPS
+from tests import servers
 from tests.ecs_server import ACCOUNT, REGION, EcsServer
 from tests.source import ROOT
 
@@ -65,13 +65,8 @@ if "show" in sys.argv:
 
 @pytest.fixture(scope="module")
 def moto_address():
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+    with servers.moto() as address:
+        yield address
 
 
 @pytest.fixture

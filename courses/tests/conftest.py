@@ -1,7 +1,6 @@
 """Files behind the lectures of the cast, and where they can be."""
 
 import io
-import logging
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from PIL import Image
 
 from coursebundler.media_storage import media_settings
 from courses import storage, uploads
+from tests import servers
 
 
 @pytest.fixture
@@ -29,14 +29,8 @@ def stored_files() -> None:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with servers.moto() as address:
+        yield address
 
 
 def use_media(settings, url: str, **options) -> None:

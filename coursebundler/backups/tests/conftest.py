@@ -1,8 +1,7 @@
-import logging
-
 import boto3
 import pytest
 
+from tests import servers
 from tests.environment import TEST_DATABASE
 
 BUCKET = "backups"
@@ -19,13 +18,8 @@ def any_alias(transactional_db, django_db_blocker):
 
 @pytest.fixture(scope="module")
 def s3_address():
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+    with servers.moto() as address:
+        yield address
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from coursebundler.documentdb import credentials
 from coursebundler.documentdb.credentials import DatabaseSecret
 from coursebundler.documentdb.driver import Client
 from coursebundler.documentdb.rewrite import Planner
+from tests import servers
 from tests.documentdb_server import DocumentDBServer
 from tests.servers import clean_environment
 
@@ -70,13 +71,8 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def secrets_manager():
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+    with servers.moto() as address:
+        yield address
 
 
 @pytest.fixture

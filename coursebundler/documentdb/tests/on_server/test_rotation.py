@@ -19,6 +19,7 @@ from coursebundler.documentdb import rotation as rotation_module
 from coursebundler.documentdb.driver import Client
 from coursebundler.documentdb.rewrite import Planner
 from coursebundler.documentdb.rotation import Cluster, Rotation, RotationError
+from tests import servers
 from tests.documentdb_server import DocumentDBServer
 
 pytestmark = pytest.mark.slow
@@ -73,13 +74,8 @@ def server_with_users(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address():
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+    with servers.moto() as address:
+        yield address
 
 
 @pytest.fixture
