@@ -19,7 +19,8 @@ def run(module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @slow
 def test_the_promises_are_held():
-    names = ["kill_a_task_next_target", "deploy_signal_first", "kill_the_database", "slow_gateway"]
+    # Those whose promises no busy machine can break: how soon pages come beside a slow gateway is for `make rehearse`.
+    names = ["kill_a_worker", "kill_a_task_next_target", "deploy_signal_first", "kill_the_database"]
     done = run("tests.rehearsal", "--short", "--only", *names)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("   held: ") >= 14

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.check import external, steps
-from deploy.check.defect_list import BY_CHECKOV, BY_HADOLINT, BY_TERRAFORM, IN_THE_SITE, IN_THE_STATE, Defect
 from deploy.check.environments import DEPLOYMENTS, PRODUCTION, Deployment
 from deploy.check.rules import Problem
+from deploy.check.seeded import BY_CHECKOV, BY_HADOLINT, BY_TERRAFORM, EVERY, IN_THE_SITE, IN_THE_STATE, Defect
 from deploy.check.steps import Checks
 from deploy.check.terraform import DEPLOY, ROOT
 
@@ -187,8 +187,7 @@ def main(folder: Path, names: list[str]) -> int:
         names: only defects whose description has one of these in it; empty for all.
     """
     began = time.monotonic()
-    every = [*BY_TERRAFORM, *IN_THE_STATE, *IN_THE_SITE, *BY_CHECKOV, *BY_HADOLINT]
-    chosen = [defect for defect in every if not names or any(name in defect.what for name in names)]
+    chosen = [defect for defect in EVERY if not names or any(name in defect.what for name in names)]
     bench = Bench(folder, Checks(folder / "facts").site)
     try:
         work = list(_work(bench, chosen))

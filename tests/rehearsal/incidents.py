@@ -13,6 +13,7 @@ from tests.rehearsal.balancer import State
 from tests.rehearsal.people import Client, Crowd, Fate
 from tests.rehearsal.stage import AFTERWARDS, CONFLICT, IN_FLIGHT, Findings, Stage
 from tests.rehearsal.task import Task
+from tests.rehearsal.world import GATEWAY_TIMEOUT
 
 ALL_FINE = {str(Fate.OK)}
 
@@ -334,9 +335,12 @@ def _gateway_trouble(stage: Stage, found: Findings, switches: dict[str, object],
             f"the slowest {max(times, default=0):.1f} s, {len(times)} requests",
         )
     nothing_failed(stage, found, crowd)
-    slow, usual = percentile(during, 0.95), percentile(before, 0.95)
+    # How fast a machine is that does all this is a figure; that nobody waits for the gateway in vain is a promise.
+    slowest = max(during, default=0)
     found.promise(
-        "other pages stay fast (95 % at most 1 s slower)", slow < usual + 1, f"{slow:.2f} s, was {usual:.2f} s"
+        f"no other page takes as long as the gateway may ({GATEWAY_TIMEOUT:g} s)",
+        slowest < GATEWAY_TIMEOUT,
+        f"the slowest {slowest:.1f} s",
     )
     asked = [one for one in buyers.asked if one.kind in ("pay", "return")]
     found.figure("payments meanwhile", told(Counter(f"{one.kind}: {one.status}" for one in asked)))

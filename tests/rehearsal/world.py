@@ -27,6 +27,7 @@ ENGINES = ("documentdb", "sqlite")
 BUCKET = "rehearsal-media"
 KEYS = ("rzp_live_rehearsal", "rehearsal-key-secret")
 WEBHOOK_SECRET = "rehearsal-webhook-secret"
+GATEWAY_TIMEOUT = 4.0  # seconds; what the site has if nothing is set
 
 
 class World:
@@ -70,6 +71,7 @@ class World:
             "RAZORPAY_KEY_ID": KEYS[0],
             "RAZORPAY_KEY_SECRET": KEYS[1],
             "RAZORPAY_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "RAZORPAY_TIMEOUT_SECONDS": f"{GATEWAY_TIMEOUT:g}",
             "EMAIL_URL": "dummymail://",
             "WEB_CONCURRENCY": "2",
             "WEB_THREADS": "4",

@@ -1,0 +1,95 @@
+"""Who may do what: one mistake for each rule of rules/access.py, or more."""
+
+from deploy.check.seeded.defect import REGION, Defect
+
+DEFECTS = [
+    Defect(
+        "a role that may do everything with S3",
+        f"{REGION}/task_roles.tf",
+        'actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]\n',
+        'actions   = ["s3:*"]\n',
+        "no_wide_action",
+        "s3:*",
+    ),
+    Defect(
+        "a role that may do it to everything",
+        f"{REGION}/task_roles.tf",
+        '["logs:CreateLogStream", "logs:PutLogEvents"]\n    resources = ["${aws_cloudwatch_log_group.tasks[each.key].arn}:*"]',
+        '["logs:CreateLogStream", "logs:PutLogEvents"]\n    resources = ["*"]',
+        "no_wide_resource",
+        "logs:CreateLogStream",
+    ),
+    Defect(
+        "ECS may be talked into anything",
+        f"{REGION}/task_roles.tf",
+        '    condition {\n      test     = "StringEquals"\n      variable = "aws:SourceAccount"\n      values   = [local.account]\n    }\n    condition {\n      test     = "ArnLike"\n      variable = "aws:SourceArn"\n      values   = ["arn:${local.partition}:ecs:${local.region}:${local.account}:*"]\n    }\n',
+        "",
+        "trust_names_its_source",
+        "ecs-tasks",
+    ),
+    Defect(
+        "every branch may deploy",
+        "terraform/delivery.tf",
+        '"${local.repository}:environment:${var.environment}"',
+        '"${local.repository}:*"',
+        "ci_is_our_repository",
+        ":*",
+    ),
+    Defect(
+        "a key that is never rotated",
+        "terraform/keys.tf",
+        "enable_key_rotation     = true",
+        "enable_key_rotation     = false",
+        "keys_turn_over",
+        "never rotated",
+    ),
+    Defect(
+        "logs that cannot be written for want of the key",
+        "terraform/keys.tf",
+        'identifiers = ["logs.${each.value}.amazonaws.com"]',
+        'identifiers = ["logs.us-east-2.amazonaws.com"]',
+        "logs_may_use_the_key",
+        "log_group",
+    ),
+    Defect(
+        "a key of the other region",
+        "terraform/notifications.tf",
+        "kms_master_key_id = aws_kms_key.main[each.value].arn",
+        "kms_master_key_id = aws_kms_key.main[local.primary_region].arn",
+        "keys_are_of_the_region",
+        "aws_sns_topic",
+    ),
+    Defect(
+        "a topic to which everybody may publish",
+        "terraform/notifications.tf",
+        'type        = "Service"\n      identifiers = ["events.amazonaws.com"]',
+        'type        = "*"\n      identifiers = ["*"]',
+        "nobody_from_outside",
+        "sns:Publish",
+    ),
+    Defect(
+        "services that may publish for other accounts",
+        "terraform/notifications.tf",
+        '    condition {\n      test     = "StringEquals"\n      variable = "aws:SourceAccount"\n'
+        "      values   = [local.account_id]\n    }\n",
+        "",
+        "services_may_publish_for_us_only",
+        "budgets.amazonaws.com",
+    ),
+    Defect(
+        "a policy that nobody wrote",
+        "terraform/backup.tf",
+        "arn:aws:iam::aws:policy/service-role/",
+        "arn:aws:iam::123456789012:policy/",
+        "attached_policies_exist",
+        "does not exist",
+    ),
+    Defect(
+        "more rights than fit into a role",
+        f"{REGION}/task_roles.tf",
+        'resources = ["*"] # It takes no other',
+        'resources = [for n in range(200) : "arn:aws:ecr:us-east-1:123456789012:repository/with-a-long-name-${n}"] # ',
+        "policies_fit",
+        "characters",
+    ),
+]

@@ -1,0 +1,86 @@
+"""Buckets: one mistake for each rule of rules/storage.py, or more."""
+
+from deploy.check.seeded.defect import Defect
+
+DEFECTS = [
+    Defect(
+        "a bucket that can be made public",
+        "terraform/media.tf",
+        "restrict_public_buckets = true",
+        "restrict_public_buckets = false",
+        "no_public_bucket",
+        "aws_s3_bucket.main",
+    ),
+    Defect(
+        "buckets without versions",
+        "terraform/media.tf",
+        '  versioning_configuration {\n    status = "Enabled"',
+        '  versioning_configuration {\n    status = "Suspended"',
+        "versioned_buckets",
+        "aws_s3_bucket.main",
+    ),
+    Defect(
+        "a bucket that answers without TLS",
+        "terraform/media.tf",
+        'variable = "aws:SecureTransport"',
+        'variable = "aws:SecureTransports"',
+        "tls_only_buckets",
+        "aws_s3_bucket.main",
+    ),
+    Defect(
+        "media with a key of S3's",
+        "terraform/media.tf",
+        "media           = { region = local.primary_region, encrypted_by_us = true",
+        "media           = { region = local.primary_region, encrypted_by_us = false",
+        "encrypted_buckets",
+        '"media"',
+    ),
+    Defect(
+        "media are not copied to the other region",
+        "terraform/media.tf",
+        'media         = { to = "media-standby"',
+        'media         = { to = "static"',
+        "media_are_replicated",
+        '"media"',
+    ),
+    Defect(
+        "copying without the right to",
+        "terraform/media.tf",
+        '"s3:ReplicateObject", ',
+        "",
+        "replication_may",
+        "may not copy",
+    ),
+    Defect(
+        "abandoned uploads stay for ever",
+        "terraform/media.tf",
+        'prefix = "incoming/", days = 2',
+        'prefix = "uploads/", days = 2',
+        "incoming_is_emptied",
+        "incoming/",
+    ),
+    Defect(
+        "any site may upload",
+        "terraform/media.tf",
+        'allowed_origins = ["https://${local.site_domain}"]\n    allowed_methods = ["GET", "HEAD", "PUT"]',
+        'allowed_origins = ["*"]\n    allowed_methods = ["GET", "HEAD", "PUT"]',
+        "uploads_from_our_pages",
+        "*",
+    ),
+    Defect(
+        "nobody knows who reads the media",
+        "terraform/media.tf",
+        "if bucket.logs != null }",
+        'if bucket.logs != null && name != "media" }',
+        "logged_buckets",
+        '"media"',
+    ),
+    Defect(
+        "a bucket that is open to everybody",
+        "terraform/media.tf",
+        '    effect    = "Deny"\n    actions   = ["s3:*"]',
+        '    effect    = "Allow"\n    actions   = ["s3:*"]',
+        "nobody_outside_reads",
+        "everybody may",
+    ),
+]
