@@ -6,21 +6,21 @@ With DEBUG=true there is a working default for everything; without it a missing 
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from whitenoise.compress import Compressor
 
 from coursebundler import database_url, logs
+from coursebundler.environment import Environment, address, mail_config, one_of
 from coursebundler.media_storage import media_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+env = Environment()
 if (BASE_DIR / ".env").is_file():
     env.read_env(BASE_DIR / ".env")
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = env.flag("DEBUG", default=False)
 
 
 def required(name: str, *, development: str) -> str:
@@ -39,13 +39,15 @@ if DEBUG:
 # --- The site and who may reach it ---
 SECRET_KEY = required("SECRET_KEY", development="development-only-not-a-secret-development-only-not-a-secret")
 # Keys of before, so that what they signed (sessions, links in mails) holds for a while after a change.
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-SITE_URL = required("SITE_URL", development=f"http://localhost:{env.str('PORT', default='8000')}").rstrip("/")
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default=[])
+SITE_URL = address(
+    "SITE_URL", required("SITE_URL", development=f"http://localhost:{env.str('PORT', default='8000')}")
+)
 HOSTS_BY_DEFAULT = ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [urlsplit(SITE_URL).hostname]
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=HOSTS_BY_DEFAULT)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=HOSTS_BY_DEFAULT)
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 # How many proxies of ours stand in front (ALB 1, CloudFront and ALB 2); 0 trusts no forwarded header.
-PROXY_COUNT = env.int("PROXY_COUNT", default=0)
+PROXY_COUNT = env.whole("PROXY_COUNT", default=0, at_most=9)
 ALLAUTH_TRUSTED_PROXY_COUNT = PROXY_COUNT
 if PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -114,14 +116,14 @@ INSTALLED_APPS.append("django.forms")
 
 # --- The database ---
 # How many requests a process works on at once; gunicorn.conf.py reads the same variable.
-WEB_THREADS = env.int("WEB_THREADS", default=4)
+WEB_THREADS = env.whole("WEB_THREADS", default=4, at_least=1, at_most=1000)
 DATABASES = database_url.databases(
     required("DATABASE_URL", development=f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
     threads=WEB_THREADS,
     # Where in AWS Secrets Manager its user and password are, if they are not in the URL (docs/database.md).
     secret_arn=env.str("DATABASE_SECRET_ARN", default="").strip(),
     # Whether the catalogue's lists may come from DocumentDB's secondaries, some seconds old.
-    listings_from_secondaries=env.bool("DATABASE_LISTINGS_FROM_SECONDARIES", default=False),
+    listings_from_secondaries=env.flag("DATABASE_LISTINGS_FROM_SECONDARIES", default=False),
 )
 # The cluster's own user, for rotate_database_password alone; ECS gives it to no other task.
 DATABASE_MASTER_SECRET_ARN = env.str("DATABASE_MASTER_SECRET_ARN", default="").strip()
@@ -190,9 +192,9 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # Maps of sources are for developers' tools and half of all there is to compress.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map"]
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
-# file:///folder, or s3://bucket?region=…&endpoint_url=…&cdn=https://… (courses/storage.py)
+# file:///folder, or s3://bucket?region=…&endpoint_url=…&cdn=https://… (courses/storage/)
 MEDIA_STORAGE_URL = required("MEDIA_STORAGE_URL", development=f"file://{DATA_DIR / 'media'}")
-MEDIA_URL_SECONDS = env.int("MEDIA_URL_SECONDS", default=4 * 3600)
+MEDIA_URL_SECONDS = env.whole("MEDIA_URL_SECONDS", default=4 * 3600)
 CLOUDFRONT_KEY_ID = env.str("CLOUDFRONT_KEY_ID", default="")
 CLOUDFRONT_PRIVATE_KEY = env.str("CLOUDFRONT_PRIVATE_KEY", default="", multiline=True)
 MEDIA = media_settings(
@@ -205,7 +207,7 @@ STORAGES = {
     **MEDIA.storages,
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG and env.bool("STATIC_UNHASHED", default=False)
+        if DEBUG and env.flag("STATIC_UNHASHED", default=False)
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
@@ -227,13 +229,13 @@ RAZORPAY_WEBHOOK_SECRET = required("RAZORPAY_WEBHOOK_SECRET", development="sandb
 # The one before, for as long as Razorpay may still repeat events that it signed with it: 24 hours.
 RAZORPAY_WEBHOOK_SECRET_PREVIOUS = env.str("RAZORPAY_WEBHOOK_SECRET_PREVIOUS", default="").strip()
 # For connecting and for each answer; a webhook of theirs must be answered within 5 s, and we ask back before we do.
-RAZORPAY_TIMEOUT_SECONDS = env.float("RAZORPAY_TIMEOUT_SECONDS", default=4)
+RAZORPAY_TIMEOUT_SECONDS = env.seconds("RAZORPAY_TIMEOUT_SECONDS", default=4, at_most=60)
 # Above this sum, all refunds of an order together, a second member of staff has to agree.
-REFUND_APPROVAL_ABOVE_PAISE = env.int("REFUND_APPROVAL_ABOVE_PAISE", default=500_000)
+REFUND_APPROVAL_ABOVE_PAISE = env.whole("REFUND_APPROVAL_ABOVE_PAISE", default=500_000)
 # An error is logged if payments came in for so long and no webhook did.
-WEBHOOK_SILENCE_HOURS = env.int("WEBHOOK_SILENCE_HOURS", default=6)
+WEBHOOK_SILENCE_HOURS = env.whole("WEBHOOK_SILENCE_HOURS", default=6, at_least=1, at_most=1000)
 # How long a subscription whose renewal failed stays open; Razorpay tries again on each of the three following days.
-SUBSCRIPTION_GRACE_DAYS = env.int("SUBSCRIPTION_GRACE_DAYS", default=4)
+SUBSCRIPTION_GRACE_DAYS = env.whole("SUBSCRIPTION_GRACE_DAYS", default=4, at_most=365)
 
 # --- The seller, as tax documents name it (docs/books.md); payments/apps.py checks it ---
 # Without a GSTIN the school is not registered: no tax is in its prices, and none on its invoices.
@@ -241,12 +243,12 @@ SELLER_GSTIN = env.str("SELLER_GSTIN", default="29ABCDE1234F1ZW" if DEBUG else "
 SELLER_NAME = env.str("SELLER_NAME", default="CourseBundler (demonstration)" if DEBUG else "").strip()
 SELLER_ADDRESS = env.str("SELLER_ADDRESS", default="1 Example Road, Bengaluru 560001" if DEBUG else "").strip()
 SELLER_STATE = env.str("SELLER_STATE", default=SELLER_GSTIN[:2]).strip()
-GST_RATE_BP = env.int("GST_RATE_BP", default=1800)
+GST_RATE_BP = env.whole("GST_RATE_BP", default=1800, at_most=10_000)
 SAC_CODE = env.str("SAC_CODE", default="999293").strip()
 
 # --- Mail ---
 # On a laptop mail is written to a folder and read at /dev/mail.
-EMAIL_CONFIG = env.email_url_config(required("EMAIL_URL", development=f"filemail:///{DATA_DIR / 'mail'}"))
+EMAIL_CONFIG = mail_config("EMAIL_URL", required("EMAIL_URL", development=f"filemail:///{DATA_DIR / 'mail'}"))
 globals().update(**{key: value for key, value in EMAIL_CONFIG.items() if key != "OPTIONS"})
 DEFAULT_FROM_EMAIL = required("DEFAULT_FROM_EMAIL", development="CourseBundler <hello@localhost>")
 CONTACT_EMAIL = required("CONTACT_EMAIL", development="contact@localhost")
@@ -259,7 +261,7 @@ SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 if not DEBUG:
-    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=True)
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
@@ -289,6 +291,9 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Logs and figures: one JSON object a line in production, which CloudWatch reads; plain text on a laptop ---
 # What the image runs as: frontend, backend or worker (coursebundler/start.py).
-SERVICE_ROLE = env.str("SERVICE_ROLE", default="site")
+SERVICE_ROLE = env.str("SERVICE_ROLE", default="").strip() or "site"
 METRICS = not DEBUG
-LOGGING = logs.configuration(level=env.str("LOG_LEVEL", default="INFO"), service=SERVICE_ROLE, is_json=not DEBUG)
+# Whether each route has metrics of its own, about $54 a month (docs/decisions/0041-metrics.md).
+METRICS_BY_ROUTE = env.flag("METRICS_BY_ROUTE", default=False)
+LOG_LEVEL = one_of("LOG_LEVEL", env.str("LOG_LEVEL", default="INFO"), logs.LEVELS)
+LOGGING = logs.configuration(level=LOG_LEVEL, service=SERVICE_ROLE, is_json=not DEBUG)

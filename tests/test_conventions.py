@@ -64,7 +64,7 @@ PUBLIC_CALLS = {
 OUTSIDE = {
     # coursebundler/media_storage.py only turns MEDIA_STORAGE_URL into Django's STORAGES setting.
     ("boto3", "botocore", "storages"): {
-        "courses/storage.py",
+        "courses/storage/bucket.py",
         "coursebundler/media_storage.py",
         "coursebundler/documentdb/credentials.py",  # asks Secrets Manager for the database's password
         "coursebundler/documentdb/rotation.py",  # changes it there

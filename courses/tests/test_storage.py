@@ -1,4 +1,4 @@
-"""courses/storage.py, in a folder and in S3."""
+"""courses/storage/, in a folder and in S3."""
 
 import base64
 import contextlib
@@ -16,6 +16,7 @@ from django.core.files.storage import storages
 
 from coursebundler import bulkhead
 from courses import storage
+from courses.storage import bucket as s3
 from courses.tests.conftest import no_retries, use_media
 
 KEY = "private/files/1.pdf"
@@ -85,7 +86,7 @@ def test_a_store_that_does_not_answer_is_told_apart(settings, bucket):
 @pytest.fixture
 def silent_store(settings, bucket, monkeypatch):
     """S3 takes connections and says nothing; what should be quick gives up after a moment."""
-    monkeypatch.setattr(storage, "QUICK", {"read_timeout": 0.2, "retries": {"total_max_attempts": 1}})
+    monkeypatch.setattr(s3, "QUICK", {"read_timeout": 0.2, "retries": {"total_max_attempts": 1}})
     with socket.create_server(("127.0.0.1", 0)) as server:
         use_media(settings, f"s3://media?region=us-east-1&endpoint_url=http://127.0.0.1:{server.getsockname()[1]}")
         yield
@@ -114,7 +115,7 @@ def test_few_threads_wait_for_a_store_that_falls_silent(bucket, settings, monkey
     storage.store(KEY, io.BytesIO(b"%PDF-1.7"), "application/pdf")
     with contextlib.ExitStack() as waiting:
         for _ in range(settings.WEB_THREADS // 4):
-            waiting.enter_context(storage._waiting.place())
+            waiting.enter_context(s3._waiting.place())
         with pytest.raises(storage.MediaUnavailable):
             storage.read(KEY)
     assert storage.read(KEY) == b"%PDF-1.7"
