@@ -150,8 +150,12 @@ def browser(browser_of, stella) -> Browser:
     return browser_of(stella)
 
 
+def use_parts_of(size: int, monkeypatch) -> None:
+    for module in (storage, storage.folder, uploads):
+        monkeypatch.setattr(module, "PART_SIZE", size)
+
+
 @pytest.fixture
 def small_parts(monkeypatch) -> None:
     """S3 takes no smaller parts than 5 MiB, unless they are the last."""
-    monkeypatch.setattr(storage, "PART_SIZE", 5 * 1024 * 1024)
-    monkeypatch.setattr(uploads, "PART_SIZE", 5 * 1024 * 1024)
+    use_parts_of(5 * 1024 * 1024, monkeypatch)

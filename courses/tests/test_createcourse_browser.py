@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from courses import storage, uploads
+from courses import storage
 from courses.models import Category, Lecture
-from courses.tests.conftest import PDF, VTT, mp4, picture
+from courses.tests.conftest import PDF, VTT, mp4, picture, use_parts_of
 from tests.test_front_end import chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -99,8 +99,7 @@ def test_files_go_straight_to_s3(bucket, s3_server, settings, live_server, stell
 
 
 def test_an_upload_goes_on_after_a_reload(folder, live_server, stella, sailing, files, monkeypatch):
-    for module in (storage, uploads):
-        monkeypatch.setattr(module, "PART_SIZE", 50_000)  # seven parts
+    use_parts_of(50_000, monkeypatch)  # seven of them
     with chromium(live_server, stella) as page:
         addresses = parts_put(page)
         fill(page)
