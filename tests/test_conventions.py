@@ -12,7 +12,7 @@ from django.db import models
 
 from coursebundler.models import UUIDModel
 from tests import routes
-from tests.source import APPS, ROOT, app_code, comes_from, imports, name_of, parsed, tracked
+from tests.source import APPS, ROOT, app_code, comes_from, imports, name_of, nodes, tracked
 
 # Everything else needs a login. Opening a page is a decision: add it here, with who needs it.
 PUBLIC_PAGES = {
@@ -163,7 +163,7 @@ def test_queries_keep_to_what_both_databases_can_do():
     methods = {"raw", "extra", "select_for_update"}
     found = []
     for path in app_code():
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             if isinstance(node, ast.Name) and node.id in names:
                 found.append(f"{name_of(path)}:{node.lineno} {node.id}")
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in methods:
@@ -181,7 +181,7 @@ def money_in(node: ast.AST) -> bool:
 def test_money_is_never_a_float():
     found = []
     for path in app_code():
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             division = isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
             conversion = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
             if (division or conversion) and money_in(node):
@@ -269,7 +269,7 @@ def test_only_the_settings_read_the_environment():
         f"{name_of(path)}:{node.lineno}"
         for path in app_code()
         if name_of(path) not in exempt
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     ]
     complain(found, "Read the environment in coursebundler/settings.py, where .env.example is compared with it:")

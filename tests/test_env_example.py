@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.source import ROOT, parsed
+from tests.source import ROOT, nodes
 
 SETTINGS = ROOT / "coursebundler" / "settings.py"
 CONTAINER = [ROOT / "coursebundler" / f"{name}.py" for name in ("start", "heartbeat", "healthcheck")]
@@ -13,7 +13,7 @@ READERS = [SETTINGS, ROOT / "gunicorn.conf.py", *CONTAINER]
 def read_by(path) -> set[str]:
     """The names in calls such as env.bool("DEBUG"), required("SECRET_KEY") and os.environ.get("HOST")."""
     found = set()
-    for node in ast.walk(parsed(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             called = ast.unparse(node.func)
             if re.fullmatch(r"env(\.\w+)?|required|os\.environ\.get|os\.getenv", called):
@@ -24,7 +24,7 @@ def read_by(path) -> set[str]:
 def required_names() -> list[str]:
     return sorted(
         node.args[0].value
-        for node in ast.walk(parsed(SETTINGS))
+        for node in nodes(SETTINGS)
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) == "required"
         and isinstance(node.args[0], ast.Constant)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.source import app_code, name_of, parsed, tracked
+from tests.source import app_code, name_of, nodes, tracked
 
 EMAIL_PARTS = {"email", "email.html"}
 TEMPLATES = [path for path in tracked("templates/*.html") if not EMAIL_PARTS & set(path.parts)]
@@ -63,7 +63,7 @@ def test_only_one_place_makes_html_of_text():
         f"{name_of(path)}:{node.lineno}"
         for path in app_code()
         if name_of(path) not in MAKES_HTML
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.Name | ast.Attribute)
         and (getattr(node, "id", "") == "mark_safe" or getattr(node, "attr", "") == "mark_safe")
     ]
