@@ -13,6 +13,8 @@ from tests.rehearsal.balancer import Balancer, State
 from tests.rehearsal.timing import Timing
 from tests.servers import Answer, fetch, free_port
 
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
+
 FAST = Timing(check_interval=0.1, check_timeout=0.5, idle=0.8, connect=1, deregistration=0.4)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 

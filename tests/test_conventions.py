@@ -14,6 +14,8 @@ from coursebundler.models import UUIDModel
 from tests import routes
 from tests.source import APPS, ROOT, app_code, comes_from, imports, name_of, nodes, tracked
 
+pytestmark = pytest.mark.sqlite
+
 # Everything else needs a login. Opening a page is a decision: add it here, with who needs it.
 PUBLIC_PAGES = {
     "courses:home": "visitors",

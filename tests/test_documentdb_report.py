@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
 from scripts.documentdb_report import PAGE, page
+
+pytestmark = pytest.mark.sqlite
 
 CATEGORIES = {"collection": "courses_category", "pipeline": "[{$sort: {name: 1}}]", "level": "5.0", "sent": "5.0"}
 JOIN = {"collection": "auth_group", "pipeline": "[{$lookup: {let: ?}}]", "level": "8.0.2", "sent": "8.0.2"}

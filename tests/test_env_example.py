@@ -3,7 +3,11 @@
 import ast
 import re
 
+import pytest
+
 from tests.source import ROOT, nodes
+
+pytestmark = pytest.mark.sqlite
 
 SETTINGS = ROOT / "coursebundler" / "settings.py"
 CONTAINER = [ROOT / "coursebundler" / f"{name}.py" for name in ("start", "heartbeat", "healthcheck")]

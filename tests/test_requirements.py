@@ -6,6 +6,8 @@ import pytest
 
 from tests.source import ROOT, tracked
 
+pytestmark = pytest.mark.sqlite
+
 FOLDER = ROOT / "requirements"
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.source import app_code, name_of, nodes, tracked
 
+pytestmark = pytest.mark.sqlite
+
 EMAIL_PARTS = {"email", "email.html"}
 TEMPLATES = [path for path in tracked("templates/*.html") if not EMAIL_PARTS & set(path.parts)]
 # Mail programs know no style sheets; everything else about mails is checked like the rest.
