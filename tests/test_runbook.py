@@ -1,15 +1,17 @@
 """Every command that the runbook and docs/operations.md name exists and takes the options that they give it; every
-alarm has its section."""
+alarm has its section. What an `aws` command takes and answers is asked of botocore (aws_commands.py)."""
 
 import argparse
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, get_commands, load_command_class
 
 from deploy.rollout.main import _split, parser
+from tests.aws_commands import commands_in, problems
 from tests.source import ROOT
 
 RUNBOOK = ROOT / "deploy" / "README.md"
@@ -104,6 +106,68 @@ def test_every_make_target_exists(path):
     assert named <= targets, f"{path.name} names {sorted(named - targets)}"
 
 
+def blocks_in(path: Path) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```", path.read_text(), re.S | re.M)
+
+
+def aws_calls() -> list[list[str]]:
+    """Of every page, in blocks and in sentences."""
+    found = []
+    for path in [*PAGES, *sorted((ROOT / "deploy").glob("*/README.md")), *sorted((ROOT / "docs").glob("*.md"))]:
+        prose = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.S | re.M).replace("\\|", "|")
+        for code in [
+            *blocks_in(path),
+            *re.findall(r"`((?:for \w+ in \$\()?aws [a-z][^`]+)`", prose.replace("\n", " ")),
+        ]:
+            found += commands_in(code)
+    return [words for index, words in enumerate(found) if words not in found[:index]]
+
+
+def test_there_are_aws_commands_to_check():
+    assert len(aws_calls()) > 60
+
+
+@pytest.mark.parametrize("words", aws_calls(), ids=shlex.join)
+def test_every_call_of_aws_is_understood(words):
+    assert not problems(words)
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        ("aws docdb restore-db-cluster-to-any-time --db-cluster-identifier x", "no command restore-db-cluster-to-any"),
+        ("aws docdb failover-db-cluster --cluster x", "no option --cluster"),
+        ("aws ecs stop-task --cluster x", "--task is missing"),
+        ("aws ecs update-service --service x --desired-count two", "invalid literal"),
+        ("aws ecs update-service --service x --force-new-deployment yes", "it takes no value"),
+        ("aws docdb describe-events --source-type cluster", "cluster is none of"),
+        ("aws ecs wait services-steady --services x", "no command services-steady"),
+        ("aws s3api list-object-versions --bucket a b", "one value too many"),
+        ("aws ecs describe-services --services x --query 'service[].events'", "finds nothing"),
+        ("aws ecs describe-services --services x --query 'services[].events['", "Invalid"),
+        ("aws ecs describe-services --services x --query 'services[?status==`x`]' --since 1h", "no option --since"),
+        ("aws backup list-backup-jobs --query 'BackupJobs[?State==`DEAD`].ResourceArn'", "finds nothing"),
+        ("aws application-autoscaling register-scalable-target --service-namespace ecs --resource-id x"
+         " --scalable-dimension ecs:service:DesiredCount --suspended-state DynamicScaling=true", "DynamicScaling"),
+        ("aws cloudwatch put-metric-data --metric-name x --value 1", "--namespace is missing"),
+        ("aws logs tail x --filter y", "no option --filter"),
+        ("x=$(aws docdbs describe-events)", "no service docdbs"),
+        ('echo "$(aws ecs list-task --cluster x)" | cat', "no command list-task"),
+    ],
+)  # fmt: skip
+def test_a_wrong_call_of_aws_is_seen(command, problem):
+    [words] = commands_in(command)
+    assert problem in " ".join(problems(words))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_is_a_shells(page):
+    for block in blocks_in(page):
+        text = re.sub(r"<[a-z][^<>\n]*>", "x", block)
+        done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{done.stderr}\n{block}"
+
+
 def declared(kind: str) -> set[str]:
     return {name for path in TERRAFORM.glob("*.tf") for name in re.findall(rf'^{kind} "(\w+)"', path.read_text(), re.M)}
 
@@ -118,7 +182,8 @@ def test_every_variable_and_output_of_terraform_exists():
     outputs = set(re.findall(r"terraform(?: -chdir=\S+)? output (?:-\w+ )?(\w+)", text))
     assert outputs <= declared("output"), f"no such output: {sorted(outputs - declared('output'))}"
     for target in re.findall(r"-target=(\w+)\.(\w+)", text):
-        assert f'resource "{target[0]}" "{target[1]}"' in "".join(path.read_text() for path in TERRAFORM.glob("*.tf"))
+        block = f'module "{target[1]}"' if target[0] == "module" else f'resource "{target[0]}" "{target[1]}"'
+        assert block in "".join(path.read_text() for path in TERRAFORM.glob("*.tf"))
 
 
 def alarms() -> set[str]:
