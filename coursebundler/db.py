@@ -8,8 +8,8 @@ IntegrityError inside the block, nothing slow inside the block.
 import random
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connections, transaction
@@ -82,6 +82,26 @@ def allow_lag(rows: Rows) -> Rows:
     rows = rows.all()
     rows.query.may_lag = True  # type: ignore[attr-defined]  # clones of the query keep it; the compiler looks at it
     return rows
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """What is asked in the block fails once it has taken so long, whatever the database does or does not say."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.vendor == "mongodb":
+        import pymongo
+
+        with pymongo.timeout(seconds):
+            yield
+        return
+    connection.ensure_connection()
+    usual = connection.settings_dict["OPTIONS"].get("timeout", 5)
+    connection.connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    try:
+        yield
+    finally:
+        if connection.connection is not None:
+            connection.connection.execute(f"PRAGMA busy_timeout = {int(usual * 1000)}")
 
 
 def is_transient(error: DatabaseError) -> bool:

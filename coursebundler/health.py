@@ -5,12 +5,15 @@ from collections.abc import Callable
 
 from django.contrib.auth import get_user_model
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 
 from coursebundler import drain
-from coursebundler.db import reason_of
+from coursebundler.db import reason_of, time_limit
 
 logger = logging.getLogger(__name__)
+
+# The load balancer waits for 5 s (deploy/terraform/region/balancer.tf); a database that says nothing is an answer, too.
+DATABASE_SECONDS = 3.0
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -26,7 +29,8 @@ def ready(request: HttpRequest) -> JsonResponse:
     if drain.has_begun():
         return _not_ready("draining")
     try:
-        get_user_model()._default_manager.values_list("pk").first()
+        with time_limit(DATABASE_SECONDS):
+            get_user_model()._default_manager.values_list("pk").first()
     except DatabaseError as error:
         logger.error("Not ready: %s", reason_of(error))
         return _not_ready("unavailable")
@@ -50,4 +54,12 @@ class HealthMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         endpoint = ENDPOINTS.get(request.path_info)
-        return endpoint(request) if endpoint else self.get_response(request)
+        if endpoint is None:
+            return self.get_response(request)
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        response = endpoint(request)
+        response["Content-Length"] = str(len(response.content))
+        if request.method == "HEAD":
+            response.content = b""  # or gunicorn warns of each
+        return response

@@ -16,5 +16,5 @@ def beat() -> None:
 def is_beating() -> bool:
     try:
         return time.time() - FILE.stat().st_mtime < DEAD_AFTER_SECONDS
-    except FileNotFoundError:
+    except OSError:
         return False

@@ -8,6 +8,7 @@ import contextlib
 import json
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +44,7 @@ def put(**values: float) -> None:
     _write(time.time(), [(BY_SERVICE, {**values})], request_fields.get())
 
 
-def _write(at: float, parts: list[tuple[list[list[str]], Values]], fields: dict[str, str]) -> None:
+def _write(at: float, parts: list[tuple[list[list[str]], Values]], fields: Mapping[str, str | float]) -> None:
     if not settings.METRICS:
         return
     entry: dict[str, Any] = {
@@ -114,9 +115,16 @@ def _write_routes(taken: list[tuple[float, str, Route]]) -> None:
     for began_at, name, route in taken:
         done: Values = {"Requests": len(route.milliseconds), "Latency": route.milliseconds}
         failed: Values = {"Errors5xx": route.error_count}
-        # A metric that exists costs money: a route has one for its errors only once it has some.
-        by_error = BY_SERVICE_AND_ROUTE if route.error_count else BY_SERVICE
-        _write(began_at, [(BY_SERVICE_AND_ROUTE, done), (by_error, failed)], {"Route": name})
+        # A metric that exists costs money: a route has some only if asked for, and for errors only once it has some.
+        by_route = BY_SERVICE_AND_ROUTE if settings.METRICS_BY_ROUTE else BY_SERVICE
+        by_error = by_route if route.error_count else BY_SERVICE
+        # For CloudWatch Logs Insights, which cannot add up a list: no metrics, so they cost nothing.
+        plain: dict[str, str | float] = {
+            "Route": name,
+            "LatencySum": round(sum(route.milliseconds), 1),
+            "LatencyMax": max(route.milliseconds),
+        }
+        _write(began_at, [(by_route, done), (by_error, failed)], plain)
 
 
 requests = RequestMetrics()

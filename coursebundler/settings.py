@@ -40,10 +40,8 @@ if DEBUG:
 SECRET_KEY = required("SECRET_KEY", development="development-only-not-a-secret-development-only-not-a-secret")
 # Keys of before, so that what they signed (sessions, links in mails) holds for a while after a change.
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default=[])
-SITE_URL = address(
-    "SITE_URL", required("SITE_URL", development=f"http://localhost:{env.str('PORT', default='8000')}")
-)
-HOSTS_BY_DEFAULT = ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [urlsplit(SITE_URL).hostname]
+SITE_URL = address("SITE_URL", required("SITE_URL", development=f"http://localhost:{env.str('PORT', default='8000')}"))
+HOSTS_BY_DEFAULT = ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [urlsplit(SITE_URL).hostname or ""]
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=HOSTS_BY_DEFAULT)
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 # How many proxies of ours stand in front (ALB 1, CloudFront and ALB 2); 0 trusts no forwarded header.

@@ -8,9 +8,6 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
-
-WRONG = 2  # the exit status if something has to be set otherwise
 
 
 def serve() -> None:
@@ -38,23 +35,23 @@ def stop_before_the_start(number: int, frame: FrameType | None) -> None:
     os._exit(0)
 
 
-def complain(sentence: str) -> NoReturn:
-    sys.stderr.write(f"{sentence}\n")
-    sys.exit(WRONG)
-
-
 def main() -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, stop_before_the_start)
     role = os.environ.get("SERVICE_ROLE", "")
+    from coursebundler import streams
+
+    if streams.is_production():
+        streams.take_over(role)
     if role not in ROLES:
-        complain(f"Set SERVICE_ROLE to what this container is: {', '.join(ROLES)}. It is “{role}”.")
+        streams.complain(f"Set SERVICE_ROLE to what this container is: {', '.join(ROLES)}. It is “{role}”.")
     from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import CommandError
 
     try:
         ROLES[role]()
-    except ImproperlyConfigured as error:
-        complain(str(error))
+    except (ImproperlyConfigured, CommandError) as error:
+        streams.complain(str(error))
 
 
 if __name__ == "__main__":

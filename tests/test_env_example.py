@@ -10,7 +10,7 @@ from tests.source import ROOT, nodes
 pytestmark = pytest.mark.sqlite
 
 SETTINGS = ROOT / "coursebundler" / "settings.py"
-CONTAINER = [ROOT / "coursebundler" / f"{name}.py" for name in ("start", "heartbeat", "healthcheck")]
+CONTAINER = [ROOT / "coursebundler" / f"{name}.py" for name in ("start", "streams", "heartbeat", "healthcheck")]
 READERS = [SETTINGS, ROOT / "gunicorn.conf.py", *CONTAINER]
 
 

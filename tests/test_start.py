@@ -1,6 +1,7 @@
 """How a container starts and stops, on this machine: by its role, its signals, its health check."""
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -31,6 +32,16 @@ def start(role: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
+def complaint(done: "subprocess.CompletedProcess[str]") -> str:
+    """The one sentence that it said, as an entry of the log; it ended with 2 and said nothing else."""
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    entry = json.loads(line)
+    assert entry["level"] == "error"
+    assert "exception" not in entry
+    return entry["message"]
+
+
 def is_healthy(**variables: str) -> bool:
     command = [sys.executable, "-m", "coursebundler.healthcheck"]
     done = subprocess.run(command, cwd=ROOT, env=clean_environment(**variables), capture_output=True, check=False)
@@ -41,28 +52,48 @@ def is_healthy(**variables: str) -> bool:
 
 @pytest.mark.parametrize("role", ["", "cook", "Frontend", "worker "])
 def test_it_wants_to_know_what_it_is(role):
-    done = start(role)
-    assert done.returncode == 2
-    assert done.stderr == f"Set SERVICE_ROLE to what this container is: frontend, backend, worker. It is “{role}”.\n"
+    said = complaint(start(role))
+    assert said == f"Set SERVICE_ROLE to what this container is: frontend, backend, worker. It is “{role}”."
 
 
 @pytest.mark.parametrize("role", ["frontend", "worker"])
 def test_a_missing_secret_is_a_sentence(role):
-    done = start(role, SECRET_KEY="")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("Set the SECRET_KEY environment variable")
-    assert "Traceback" not in done.stderr
+    assert complaint(start(role, SECRET_KEY="")).startswith("Set the SECRET_KEY environment variable")
+
+
+def test_on_a_laptop_a_mistake_is_plain_text():
+    done = start("cook", DEBUG="true")
+    assert (done.returncode, done.stderr[:16]) == (2, "Set SERVICE_ROLE")
+
+
+def test_a_worker_without_a_place_for_its_heartbeat_says_so(tmp_path):
+    assert "cannot be written" in complaint(start("worker", HEARTBEAT_FILE=str(tmp_path / "nowhere" / "alive")))
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("DRAIN_SECONDS", "abc"), ("DRAIN_SECONDS", "-1"), ("WEB_CONCURRENCY", "0"), ("WEB_THREADS", "2.5"), ("PORT", "")],
+    [
+        *(("DRAIN_SECONDS", "abc"), ("DRAIN_SECONDS", "-1"), ("DRAIN_SECONDS", "66"), ("WEB_CONCURRENCY", "0")),
+        *(("WEB_THREADS", "2.5"), ("PORT", ""), ("PROXY_COUNT", "two"), ("SITE_URL", "courses.example.org")),
+    ],
 )
-def test_a_number_that_is_none_is_a_sentence(name, value):
-    done = start("backend", **{name: value})
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"{name}={value} is not possible")
-    assert "Traceback" not in done.stderr
+def test_a_setting_that_cannot_be_meant_is_a_sentence(name, value):
+    assert complaint(start("backend", **{name: value})).startswith(f"{name}={value} is not possible")
+
+
+def test_the_longest_drain_leaves_time_for_what_is_in_flight():
+    """Fargate kills after 120 s, whatever stopTimeout says."""
+    text = (ROOT / "gunicorn.conf.py").read_text()
+    longest = re.search(r'"DRAIN_SECONDS", "25"\), at_least=0, at_most=(\d+)', text)
+    graceful = re.search(r"^graceful_timeout = (\d+)$", text, re.M)
+    assert int(longest[1]) + int(graceful[1]) < 120
+
+
+def test_a_commands_mistake_is_an_entry_as_well():
+    environment = clean_environment(**PRODUCTION | {"SECRET_KEY": "", "SERVICE_ROLE": "worker"})
+    command = [sys.executable, "manage.py", "reconcile_payments"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert complaint(done).startswith("Set the SECRET_KEY")
 
 
 def test_readiness_ends_with_the_drain(client, db, django_assert_num_queries):

@@ -15,7 +15,7 @@ from tests.emf import metrics_in, require_valid
 @pytest.fixture
 def told(settings, capfd):
     """Every metric line that was written since the last call, found valid, in production."""
-    settings.METRICS, settings.SERVICE_ROLE = True, "backend"
+    settings.METRICS, settings.METRICS_BY_ROUTE, settings.SERVICE_ROLE = True, True, "backend"
     metrics.requests.flush()
     capfd.readouterr()
     return lambda: metrics_in(capfd.readouterr().out)
@@ -98,6 +98,19 @@ def test_a_route_has_a_metric_of_errors_only_once_it_has_some(requests_told):
     assert dimensions_of(told["about"], "Errors5xx") == [["Service"]]
     assert dimensions_of(told["courses"], "Errors5xx") == [["Service"], ["Service", "Route"]]
     assert told["courses"]["Errors5xx"] == 1
+
+
+def test_routes_have_metrics_of_their_own_only_if_asked_for(requests_told, settings):
+    """Each costs money; the lines name the route either way, so that they can be searched."""
+    settings.METRICS_BY_ROUTE = False
+    metrics.requests.add("courses", 5.5, 503)
+    metrics.requests.add("courses", 7, 200)
+    [line] = requests_told().values()
+    for name in ("Requests", "Latency", "Errors5xx"):
+        assert dimensions_of(line, name) == [["Service"]]
+    assert (line["Route"], line["LatencySum"], line["LatencyMax"]) == ("courses", 12.5, 7)
+    told = {metric["Name"] for part in line["_aws"]["CloudWatchMetrics"] for metric in part["Metrics"]}
+    assert told == {"Requests", "Latency", "Errors5xx"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -110,3 +111,58 @@ def test_nothing_breaks_a_line(lines):
     assert first["message"].startswith("two\nlines")
     assert second["exception"].endswith("xxx")
     assert len(json.dumps(second)) < 16_000
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("refused: {'bob.smith+x@mail.example.org': (550, b'no')}", "refused: {'…@…': (550, b'no')}"),
+        ("at documentdb://app_a:s3cr%20et@host:27017/x", "at documentdb://…@host:27017/x"),
+        ("https://b.s3.amazonaws.com/k?X-Amz-Signature=abc&y=1 is gone", "https://b.s3.amazonaws.com/k?… is gone"),
+        ("Error handling request GET /register?email=a&token=b", "Error handling request GET /register?…"),
+        ("Not Found: /seats/eyJhbGciOiJIUzI1NiJ9", "Not Found: /seats/…"),
+        ("Not Found: /media/signed/eyJhbGciOi:JIUzI1NiJ9", "Not Found: /media/signed/…"),
+        # What is to be read stays.
+        ("Not Found: /orders/3f2c/seats/3/address", "Not Found: /orders/3f2c/seats/3/address"),
+        ("Is it there? a=b, 3@4, @home", "Is it there? a=b, 3@4, @home"),
+        ("Such as documentdb://user:password@host:27017/x?engine=8.0.2",) * 2,
+    ],
+)
+def test_no_secret_and_no_address_gets_into_a_line(text, told):
+    assert logs.without_secrets(text) == told
+
+
+def test_neither_message_nor_traceback_names_people(lines):
+    logger = logging.Logger("test")
+    logger.addHandler(next(each for each in logging.getLogger().handlers if isinstance(each, logs.LineHandler)))
+    try:
+        raise OSError("bob@example.org was refused")
+    except OSError:
+        logger.exception("No mail to %s.", "bob@example.org")
+    logger.warning("x" * 50_000)
+    first, second = lines()
+    assert first["message"] == "No mail to …@…."
+    assert first["exception"].endswith("OSError: …@… was refused")
+    assert len(second["message"]) == logs.LONGEST_MESSAGE
+
+
+def test_secrets_are_looked_for_in_little_time():
+    began = time.monotonic()
+    for text in ("a" * 16_000, "://" * 5_000, "a." * 8_000, "a@" * 8_000, "/?a" * 5_000, "x?a-" * 4_000):
+        logs.without_secrets(text)
+    assert time.monotonic() - began < 5
+
+
+def test_whoever_sends_nonsense_makes_nobody_act(db, lines):
+    """`error` means that a person must act; a wrong host name would otherwise be one, with a traceback."""
+    handler = next(each for each in logging.getLogger().handlers if isinstance(each, logs.LineHandler))
+    handler.addFilter(logs.Calm())
+    assert Client(headers={"host": "evil.example"}).get("/about").status_code == 400
+    [line] = [line for line in lines() if "evil.example" in line["message"]]
+    assert line["level"] == "warning"
+    assert "exception" not in line
+
+
+def test_production_is_calm():
+    handler = logs.configuration(level="INFO", service="frontend")["handlers"]["stdout"]
+    assert handler["filters"] == ["calm"]

@@ -19,6 +19,7 @@ from coursebundler import heartbeat, metrics
 from courses.models import Grant
 from payments import worker as worker_module
 from payments.models import Order, WebhookEvent
+from payments.views import webhook as webhook_view
 from payments.worker import LONGEST_PAUSE_SECONDS, PAUSE_SECONDS, Worker, pause_seconds
 from scripts.lint import PRODUCTION
 from tests.emf import metrics_in
@@ -239,6 +240,18 @@ def test_the_age_of_a_webhook_is_measured(sandbox, order, told, webhook):
     webhook("payment.captured", sandbox.pay(order)["razorpay_payment_id"])
     assert told()["WebhookAge"] > 30_000_000, "the fixture's events are of 2023"
     webhook("payment.captured", "pay_unknown", signature="wrong", event_id="evt_2")
+    assert told() == {}
+
+
+def test_the_same_event_is_measured_once_however_often_it_comes(sandbox, order, told, webhook, monkeypatch):
+    """Also if two deliveries of it are handled at once: only one of them is remembered."""
+    payment_id = sandbox.pay(order)["razorpay_payment_id"]
+    webhook("payment.captured", payment_id)
+    assert "WebhookAge" in told()
+    webhook("payment.captured", payment_id)
+    assert told() == {}
+    monkeypatch.setattr(webhook_view, "_was_seen", lambda event_id: False)
+    webhook("payment.captured", payment_id)
     assert told() == {}
 
 

@@ -43,22 +43,28 @@ def webhook(request: HttpRequest) -> HttpResponse:
     event_id = request.headers.get("X-Razorpay-Event-Id", "")
     if not 0 < len(event_id) <= 80:
         return HttpResponse("No usable x-razorpay-event-id.", status=400)
-    if WebhookEvent.objects.filter(event_id=event_id).exists():
+    if _was_seen(event_id):
         return HttpResponse("Seen before.")
     try:
-        kind, outcome = _handle(request.body)
+        kind, outcome, happened_at = _handle(request.body)
     except MalformedEvent as error:
         logger.error("Webhook event %s is malformed: %s", event_id, error)
         return HttpResponse("Malformed.", status=400)
     except GatewayError as error:
         logger.warning("Webhook event %s waits for its repetition: %s", event_id, error)
         return HttpResponse("Try again.", status=503)
-    WebhookEvent.objects.get_or_create(event_id=event_id, defaults={"kind": kind[:60], "outcome": outcome})
+    _, is_new = WebhookEvent.objects.get_or_create(event_id=event_id, defaults={"kind": kind[:60], "outcome": outcome})
+    if is_new and happened_at:  # twice at once, it counts once; their clock may be ahead of ours
+        metrics.put(WebhookAge=round(max(time.time() - happened_at, 0), 1))
     return HttpResponse("OK")
 
 
-def _handle(body: bytes) -> tuple[str, str]:
-    """(kind, outcome) of the event, after its effect."""
+def _was_seen(event_id: str) -> bool:
+    return bool(WebhookEvent.objects.filter(event_id=event_id).exists())
+
+
+def _handle(body: bytes) -> tuple[str, str, int]:
+    """(kind, outcome, Razorpay's time or 0) of the event, after its effect."""
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -69,17 +75,9 @@ def _handle(body: bytes) -> tuple[str, str]:
     handler = HANDLERS.get(kind)
     if handler is None:
         logger.warning("Webhook event of a kind that we do not know: %.60r", kind)
-        return kind, "unknown"
-    outcome = handler(event)
-    _measure_age(event)
-    return kind, outcome
-
-
-def _measure_age(event: dict[str, Any]) -> None:
-    """How long ago it happened there. Their clock may be ahead of ours."""
+        return kind, "unknown", 0
     happened_at = event.get("created_at")
-    if type(happened_at) is int:
-        metrics.put(WebhookAge=round(max(time.time() - happened_at, 0), 1))
+    return kind, handler(event), happened_at if type(happened_at) is int else 0
 
 
 def _confirm(event: dict[str, Any]) -> str:
