@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.rehearsal.balancer import Balancer, State
+from tests.rehearsal.balancer import Balancer
+from tests.rehearsal.targets import State
 from tests.rehearsal.timing import Timing
 from tests.servers import Answer, fetch, free_port
 
@@ -105,10 +106,13 @@ def stall(server: Server) -> threading.Event:
 
 @contextmanager
 def asked_meanwhile(setting: Setting, answers: list[Answer]) -> Iterator[None]:
-    """A request that is on its way while the block runs."""
+    """A request that has reached its target, and is on its way, while the block runs."""
     thread = threading.Thread(target=lambda: answers.append(setting.ask()))
     thread.start()
-    time.sleep(0.2)
+    deadline = time.monotonic() + 5
+    while not any(server.heads for server in setting.servers):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     yield
     thread.join(10)
 

@@ -15,7 +15,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.rehearsal.balancer import Balancer, State
+from tests.rehearsal.balancer import Balancer
+from tests.rehearsal.targets import State
 from tests.rehearsal.task import Task
 from tests.rehearsal.timing import Timing
 

@@ -9,9 +9,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from tests.rehearsal.balancer import State
 from tests.rehearsal.people import Client, Crowd, Fate
 from tests.rehearsal.stage import AFTERWARDS, CONFLICT, IN_FLIGHT, Findings, Stage
+from tests.rehearsal.targets import State
 from tests.rehearsal.task import Task
 from tests.rehearsal.world import GATEWAY_TIMEOUT
 
