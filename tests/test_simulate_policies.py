@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from deploy.simulate import alarms, policies, scaling
+from deploy.simulate import alarms, policies, scaling, settings
 from deploy.simulate.fields import PolicyError
 from deploy.simulate.policies import CPU, Alarm, Step, StepPolicy
 
@@ -60,7 +60,7 @@ def test_every_file_is_understood(service):
         ("Latency", ("alarms", 0, "MetricName"), "no metric AWS/ECS Latency"),
         (False, ("alarms", 0, "ActionsEnabled"), "switched off"),
         (["policy:cpu-up"], ("alarms", 0, "AlarmActions"), "calls the policy cpu-up"),
-        ([], ("alarms", 0, "AlarmActions"), "no alarm calls the step policy cpu-out"),
+        ([], ("alarms", 0, "AlarmActions"), "it calls no policy"),
         ("cpu-in", ("policies", 0, "PolicyName"), "two policies are named cpu-in"),
         ("PredictiveScaling", ("policies", 0, "PolicyType"), "PolicyType is PredictiveScaling, not one of"),
         (0, ("policies", 3, "TargetTrackingScalingPolicyConfiguration", "TargetValue"), "TargetValue 0"),
@@ -317,3 +317,12 @@ def test_statistics_of_a_minute(statistic, value):
         metrics.report(CPU, second, each)
 
     assert metrics.look(CPU, statistic, 60, 1, now=60) == [value]
+
+
+@pytest.mark.parametrize(("service", "cheapest"), [("frontend", "catalogue"), ("backend", "api")])
+def test_the_request_policy_speaks_between_a_third_and_nine_tenths_of_the_cheapest_pages_cpu(service, cheapest):
+    """Below a third it would start tasks that `cpu-in` stops; above all it would never speak."""
+    found = next(policy for policy in policies.load(service).tracking if policy.metric == policies.REQUESTS)
+    busy = found.target / 60 * settings.read_capacity().milliseconds[cheapest] / 1000
+
+    assert 0.33 < busy / settings.task_size(service).processors < 0.9

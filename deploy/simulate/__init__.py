@@ -6,6 +6,7 @@ Read in this order; each file has one topic.
     settings.py   task size, start-up and drain, each with its source; capacity as measured
     traffic.py    how many requests arrive in each second
     queueing.py   how long requests wait at one task
+    database.py   what all tasks share
     tasks.py      tasks start, become healthy, drain, die; the load balancer's and ECS's part
     alarms.py     CloudWatch: one-minute periods, delay, alarm states
     scaling.py    Application Auto Scaling: steps, tracking, cooldowns, the largest capacity wins

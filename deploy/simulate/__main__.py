@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from deploy.cost.plan import PlanError
 from deploy.cost.prices import PriceError
 from deploy.cost.prices import read as read_prices
 from deploy.simulate import document, million, plot, report
@@ -12,6 +13,8 @@ from deploy.simulate.fields import PolicyError
 from deploy.simulate.policies import FOLDER
 from deploy.simulate.scenarios import SCENARIOS, Scenario, run
 from deploy.simulate.settings import task_size
+
+ALONE = ("million", "document")
 
 
 def parsed() -> argparse.Namespace:
@@ -25,8 +28,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--pictures", type=Path, help="a folder for one SVG a scenario")
     arguments = parser.parse_args()
     for name in arguments.what:
-        if name not in (*names, "million", "document"):
+        if name not in (*names, *ALONE):
             parser.error(f"there is no {name}; there are {', '.join(names)}, million and document.")
+        if name in ALONE and (len(arguments.what) > 1 or arguments.pictures or arguments.policies != FOLDER):
+            parser.error(f"{name} stands alone, without other scenarios, --policies and --pictures.")
     return arguments
 
 
@@ -54,11 +59,14 @@ def main() -> int:
             print(report.queue_story(arguments.policies))
         if summaries:
             print(f"\n{report.table(summaries)}")
-    except (PolicyError, PriceError) as error:
+    except (PolicyError, PriceError, PlanError) as error:
         print(error, file=sys.stderr)
         return 1
     except BrokenPipeError:  # whoever reads has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"{error.filename} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -3,6 +3,8 @@
 How many datapoints decide, and what a missing one counts for:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+A window of several minutes slides: it is looked at anew each minute, and no clock cuts it (read 2026-11-22).
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation-window.html
 """
 
 from collections import defaultdict
@@ -50,12 +52,12 @@ class Metrics:
 
     def look(self, metric: str, statistic: str, period: int, periods: int, now: int) -> list[float | None]:
         """The last so many periods that can be seen, oldest first; None where nothing was reported."""
-        last = (now - self.delay) // period  # the first period that cannot be seen yet
-        return [self._period(metric, statistic, period, last - back) for back in range(periods, 0, -1)]
+        end, length = (now - self.delay) // MINUTE, period // MINUTE  # the first minute that cannot be seen yet
+        return [self._period(metric, statistic, end - back * length, length) for back in range(periods, 0, -1)]
 
-    def _period(self, metric: str, statistic: str, period: int, number: int) -> float | None:
+    def _period(self, metric: str, statistic: str, first: int, length: int) -> float | None:
         merged = Datapoint()
-        for minute in range(number * period // MINUTE, (number + 1) * period // MINUTE):
+        for minute in range(first, first + length):
             if found := self.minutes[metric].get(minute):
                 merged.merge(found)
         return merged.statistic(statistic) if merged.count else None

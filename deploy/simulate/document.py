@@ -11,7 +11,7 @@ from deploy.simulate.settings import read_capacity, task_size, timing
 
 DOCUMENT = ROOT / "docs" / "scaling.md"
 PICTURES = ROOT / "docs" / "images"
-DRAWN = ("burst", "storm", "day", "launch", "launch-scheduled", "zone", "spot")
+DRAWN = ("burst", "storm", "day", "launch", "launch-scheduled", "zone", "spot", "cold", "database")
 
 
 def filled(text: str, pieces: dict[str, str]) -> str:

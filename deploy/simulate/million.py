@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from deploy.cost.prices import read as read_prices
+from deploy.simulate.database import COMMANDS_A_PROCESSOR
 from deploy.simulate.policies import load
 from deploy.simulate.settings import Costs, environment, read_capacity, task_size
 from deploy.simulate.students import ASSUMPTIONS, DATE, HOURS_A_MONTH, SECONDS_A_MONTH, Demand, assume, demand
@@ -16,8 +17,6 @@ WATCHING_SOCKETS = 2
 # gives 1,000 connections for 4 GiB and 4,000 for 16 GiB. Those of fixed classes are from memory of AWS's page "Quotas
 # and limits": unverified.
 CONNECTIONS = {"db.t4g.medium": 1_000, "db.r6g.large": 3_400, "db.r6g.4xlarge": 28_400, "db.r6g.16xlarge": 60_000}
-# Assumption, to be replaced by a measurement on the first day: small commands a second for each processor.
-COMMANDS_A_PROCESSOR = 1_500
 PROCESSORS = {"db.t4g.medium": 2 * 0.2, "db.r6g.large": 2, "db.r6g.4xlarge": 16, "db.r6g.16xlarge": 64}
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html (read 2026-11-22)
 TARGETS = 1_000

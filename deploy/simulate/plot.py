@@ -3,9 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import accumulate
 
+from deploy.cost.prices import read as read_prices
+from deploy.simulate import report
 from deploy.simulate.alarms import MINUTE
 from deploy.simulate.scenarios import Scenario
+from deploy.simulate.settings import task_size
 from deploy.simulate.world import Run
 
 WIDTH, LEFT, RIGHT, TOP = 760, 62, 14, 34
@@ -106,6 +110,13 @@ def refused_by_minute(run: Run) -> list[float]:
     return [sum(refused[start : start + MINUTE]) for start in range(0, len(refused), MINUTE)]
 
 
+def cost_so_far(scenario: Scenario, run: Run) -> list[float]:
+    hour = report.hour_of_a_task(read_prices(), task_size(scenario.service))
+    spot = read_prices().of("fargate_spot_share")
+    each = (second.billed - second.spot * (1 - spot) for second in run.seconds)
+    return [hour * tasks / 3600 for tasks in accumulate(each)]
+
+
 def draw(scenario: Scenario, run: Run) -> str:
     seconds = run.seconds
     panels = [
@@ -117,5 +128,6 @@ def draw(scenario: Scenario, run: Run) -> str:
         Panel("CPU, % of the running tasks", [("average", [second.cpu for second in seconds])], 100),
         Panel("time of an answer, seconds", [(f"p{share:.0f}", by_minute(run, share / 100)) for share in (50, 95, 99)]),
         Panel("refused requests a minute", [("refused", refused_by_minute(run))]),
+        Panel("tasks' cost so far, dollars", [("Fargate", cost_so_far(scenario, run))]),
     ]
     return picture(f"{scenario.name}: {scenario.title}", panels, len(seconds))

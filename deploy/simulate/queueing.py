@@ -1,14 +1,23 @@
-"""How long requests wait at one task, second by second.
+"""How long requests wait at one task, second by second, and which are never answered.
 
 A task works at a rate of so many requests a second. What it cannot do waits, first come, first served, at that task:
-the load balancer keeps no queue, and a new task takes none of an old one's. Whoever has waited for as long as the load
-balancer's idle time-out is refused (504). Below full load, requests share the processor; the time then is service /
-(1 - load) on average, and is taken as exponentially distributed (processor sharing, M/G/1: Kleinrock, Queueing Systems
-II, 4.4).
+the load balancer keeps no queue, and a new task takes none of an old one's. Three things end in a refusal:
+
+- Whoever has waited for as long as the load balancer's idle time-out is told 504. The task does not know that: gunicorn
+  reads the request from the closed connection and works it off all the same. So a queue of more than a minute is work
+  for nobody (a test starts gunicorn and shows it).
+- A task holds so many connections and no more: `worker_connections` of each process, and the listening socket's
+  backlog. Whoever comes then is told 504 after ten seconds: https://repost.aws/knowledge-center/504-error-alb
+  (read 2026-11-22).
+- A task that dies takes with it what waits there (502).
+
+Below full load, requests share the processor; the time then is service / (1 - load) on average, and is taken as
+exponentially distributed (processor sharing, M/G/1: Kleinrock, Queueing Systems II, 4.4; an M/M/1 queue's is the same).
 """
 
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
+from dataclasses import dataclass
 from itertools import pairwise
 
 # What is random in a time: an exponential distribution of mean one in slices, which are finer where p95 and p99 are.
@@ -18,20 +27,69 @@ HIGHEST_LOAD = 0.95  # above that the queue itself, not chance, makes the waitin
 BINS_PER_DOUBLING = 8
 
 
+@dataclass(frozen=True)
+class Worked:
+    """Of one second, in requests; `wait` is how long an arrival of it waits before it is worked on, in seconds."""
+
+    accepted: float
+    answered: float
+    wasted: float  # worked off although nobody waits for it any more
+    refused: float
+    wait: float
+
+
 class Waiting:
     """The requests that wait at one task; a fluid, not single requests."""
 
     def __init__(self) -> None:
-        self.requests = 0.0
+        self.late = 0.0  # given up by the load balancer, still to be worked off, before all others
+        self.live: deque[list[float]] = deque()  # the others: when they came, and how many
 
-    def step(self, arrivals: float, rate: float, patience: float) -> tuple[float, float, float]:
-        """One second: requests served, refused, and how long an arrival waits before it is worked on, in seconds."""
-        wait = self.requests / rate
-        room = max(0.0, patience * rate - self.requests)
-        accepted = min(arrivals, room + rate)
-        served = min(self.requests + accepted, rate)
-        self.requests += accepted - served
-        return served, arrivals - accepted, wait
+    @property
+    def outstanding(self) -> float:
+        """What the load balancer still waits for."""
+        return sum(requests for _, requests in self.live)
+
+    @property
+    def requests(self) -> float:
+        return self.late + self.outstanding
+
+    def wait(self, rate: float) -> float:
+        return self.requests / rate
+
+    def step(self, now: int, arrivals: float, rate: float, patience: float, room: float = math.inf) -> Worked:
+        """One second."""
+        wait = self.wait(rate)
+        accepted = min(arrivals, max(0.0, room + rate - self.requests))
+        if accepted > 0:
+            self.live.append([now, accepted])
+        gone = self._give_up(now - patience)
+        wasted = min(self.late, rate)
+        self.late -= wasted
+        return Worked(accepted, self._answer(rate - wasted), wasted, arrivals - accepted + gone, wait)
+
+    def _give_up(self, before: float) -> float:
+        gone = 0.0
+        while self.live and self.live[0][0] <= before:
+            gone += self.live.popleft()[1]
+        self.late += gone
+        return gone
+
+    def _answer(self, requests: float) -> float:
+        left = requests
+        while self.live and left >= self.live[0][1]:
+            left -= self.live.popleft()[1]
+        if self.live:
+            self.live[0][1] -= left
+            return requests
+        return requests - left
+
+    def lose(self) -> float:
+        """All that waits here is gone with the task; how much of it somebody waited for."""
+        lost = self.outstanding
+        self.late = 0.0
+        self.live.clear()
+        return lost
 
 
 def share_out(waiting: list[float], arrivals: float) -> list[float]:

@@ -1,10 +1,13 @@
 """What a run was like, in words and tables."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean as mean
 
 from deploy.cost.prices import Prices
 from deploy.simulate import worker
+from deploy.simulate.alarms import MINUTE
 from deploy.simulate.policies import FOLDER, load
 from deploy.simulate.scenarios import Scenario
 from deploy.simulate.settings import TaskSize, task_size, timing
@@ -22,8 +25,9 @@ class Summary:
     refused: float
     slow_share: float
     p50: float
-    p95: float
     p99: float
+    cpu: float  # in percent, on average
+    highest_cpu: float  # of a minute
     overloaded_seconds: int
     dollars: float
 
@@ -38,16 +42,21 @@ def summarize(scenario: Scenario, run: Run, size: TaskSize, prices: Prices) -> S
     times = run.all_times()
     return Summary(
         scenario,
-        tasks=[scenario.tasks, *(change.after for change in run.changes)],
+        tasks=[run.seconds[0].wanted, *(change.after for change in run.changes)],
         requests=run.requests,
         refused=run.refused,
         slow_share=times.share_above(SLOW_SECONDS),
         p50=times.quantile(0.50),
-        p95=times.quantile(0.95),
         p99=times.quantile(0.99),
+        cpu=mean([second.cpu for second in run.seconds]),
+        highest_cpu=max(by_minute([second.cpu for second in run.seconds])),
         overloaded_seconds=sum(second.cpu > 99 for second in run.seconds),
         dollars=dollars(run, size, prices),
     )
+
+
+def by_minute(values: Sequence[float]) -> list[float]:
+    return [mean(values[start : start + MINUTE]) for start in range(0, len(values), MINUTE)]
 
 
 def dollars(run: Run, size: TaskSize, prices: Prices) -> float:
@@ -71,7 +80,7 @@ def percent(share: float) -> str:
 
 
 HEAD = (
-    "| Scenario | Tasks | Requests | Refused | Slower than 2 s | p50 | p95 | p99 | Overloaded for | Tasks cost |\n"
+    "| Scenario | Tasks | CPU, mean and highest | Requests | Refused | Over 2 s | p50 | p99 | Overloaded | Cost |\n"
     "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"
 )
 
@@ -80,11 +89,11 @@ def row(summary: Summary) -> str:
     cells = (
         f"**{summary.scenario.name}**: {summary.scenario.title}",
         summary.path,
+        f"{summary.cpu:.0f}, {summary.highest_cpu:.0f} %",
         f"{summary.requests:,.0f}",
-        f"{summary.refused:,.0f} ({percent(summary.refused / summary.requests)})" if round(summary.refused) else "0",
+        f"{summary.refused:,.0f} ({percent(summary.refused / summary.requests)})" if summary.refused >= 0.5 else "0",
         percent(summary.slow_share),
         duration(summary.p50),
-        duration(summary.p95),
         duration(summary.p99),
         f"{summary.overloaded_seconds} s",
         f"${summary.dollars:.2f}",

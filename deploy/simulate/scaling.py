@@ -88,10 +88,10 @@ class Cooldown:
 
 
 class StepScaler:
-    def __init__(self, policy: StepPolicy, watch: Watch) -> None:
+    def __init__(self, policy: StepPolicy, watch: Watch, cooldown: Cooldown | None = None) -> None:
         self.policy = policy
         self.watch = watch
-        self.cooldown = Cooldown(policy.cooldown, policy.cooldown)
+        self.cooldown = cooldown or Cooldown(policy.cooldown, policy.cooldown)
 
     def propose(self, metrics: Metrics, now: int, capacity: int) -> int | None:
         if not self.watch.look(metrics, now):
@@ -141,8 +141,11 @@ class AutoScaler:
 
     def __init__(self, scaling: Scaling) -> None:
         self.least, self.most = scaling.least, scaling.most
+        cooldowns = {policy.name: Cooldown(policy.cooldown, policy.cooldown) for policy in scaling.steps}
         self.steps = [
-            StepScaler(scaling.step_policy(name), Watch(alarm)) for alarm in scaling.alarms for name in alarm.policies
+            StepScaler(scaling.step_policy(name), Watch(alarm), cooldowns[name])
+            for alarm in scaling.alarms
+            for name in alarm.policies
         ]
         self.tracking = [TrackingScaler(policy) for policy in scaling.tracking]
         self.all: list[Scaler] = [*self.steps, *self.tracking]

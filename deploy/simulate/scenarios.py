@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy.simulate import traffic
+from deploy.simulate.database import database
 from deploy.simulate.policies import FOLDER, load
-from deploy.simulate.settings import read_capacity, task_size, timing
+from deploy.simulate.settings import read_capacity, task_size, terraform_text, timing
 from deploy.simulate.traffic import Trace
 from deploy.simulate.world import Prices, Run, World
 
@@ -62,11 +63,14 @@ SCENARIOS = (
     ),
     Scenario(
         "zone",
-        "An availability zone is lost",
+        "An availability zone is lost, and is back after half an hour",
         traffic.steady(3.6),
         HOUR,
         tasks=6,
-        events={900: lambda world: world.fleet.lose_zone(world.now)},
+        events={
+            900: lambda world: world.fleet.lose_zone(world.now),
+            2700: lambda world: world.fleet.return_zone(),
+        },
     ),
     Scenario(
         "spot",
@@ -78,12 +82,30 @@ SCENARIOS = (
         events={900: lambda world: world.fleet.reclaim_spot(world.now)},
     ),
     Scenario(
+        "spot-gone",
+        "All Spot tasks are taken back, and for half an hour there is no Spot",
+        traffic.steady(3.6),
+        HOUR,
+        tasks=6,
+        spot_weight=3,
+        events={900: lambda world: world.fleet.reclaim_spot(world.now, gone_for=1800)},
+    ),
+    Scenario(
         "cold",
         "Every rendered page is out of date at once",
         traffic.steady(2.2),
         HOUR,
         tasks=4,
         events={900: lambda world: world.fleet.forget_pages()},
+    ),
+    Scenario(
+        "database",
+        "For a quarter of an hour the database does a fifth of what it can",
+        traffic.steady(3.6),
+        HOUR,
+        tasks=6,
+        mix=traffic.LEARNING,
+        events={900: lambda world: world.slow_database(0.2), 1800: lambda world: world.slow_database(5.0)},
     ),
     Scenario("steady", "Between 35 and 65 % of the processors", HALF_LOADED, 6 * HOUR, tasks=4),
     Scenario(
@@ -108,14 +130,16 @@ def prepare(scenario: Scenario, folder: Path = FOLDER) -> World:
         size = replace(size, spot_weight=scenario.spot_weight)
     prices = Prices(read_capacity(), scenario.mix)
     rate = size.processors * 1000 / prices.warm
+    scaling = load(scenario.service, folder)
     return World(
-        load(scenario.service, folder),
+        scaling,
         size,
         timing(scenario.service),
         prices,
         lambda second: scenario.worth(second) * rate,
-        tasks=scenario.tasks,
+        tasks=min(max(scenario.tasks, scaling.least), scaling.most),
         events=scenario.events,
+        database=database(terraform_text("database_instance_class", "db.t4g.medium"), scenario.mix),
     )
 
 

@@ -6,18 +6,20 @@ from dataclasses import replace
 from deploy.cost.prices import Prices
 from deploy.simulate.report import SLOW_SECONDS, duration, hour_of_a_task, percent
 from deploy.simulate.scenarios import named, prepare
+from deploy.simulate.settings import task_size
 from deploy.simulate.world import Run
 
 STORM = named("storm")
 HOURS_A_MONTH = 730
+NEVER = 10**6  # seconds
 
 
-def storm(*, least: int | None = None, **timing: int) -> Run:
-    """With another least number of tasks, or other times."""
+def storm(*, least: int | None = None, room: float | None = None, **timing: int) -> Run:
+    """With another least number of tasks, other times, or tasks that hold fewer connections."""
     scenario = replace(STORM, tasks=least or STORM.tasks)
     world = prepare(scenario)
     world.scaler.least = least or world.scaler.least
-    world.use(replace(world.timing, **timing))
+    world.use(replace(world.timing, **timing), room=room)
     return world.advance(scenario.seconds)
 
 
@@ -35,6 +37,8 @@ def assumptions() -> Iterator[str]:
         yield f"| a datapoint is seen {seconds} s after its minute, not 60 | {outcome(storm(metric_delay=seconds))} |"
     for seconds in (20, 90):
         yield f"| a place and the image take {seconds} s, not 35 | {outcome(storm(provision=seconds))} |"
+    yield f"| checks are answered at once, however busy a task is | {outcome(storm(check_timeout=NEVER))} |"
+    yield f"| a task holds 500 connections, not {task_size('frontend').room:,.0f} | {outcome(storm(room=500))} |"
     yield f"| one check is enough for a new task, not two | {outcome(storm(healthy_checks=1))} |"
 
 

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deploy.simulate.alarms import MINUTE, Metrics
+from deploy.simulate.database import Database
 from deploy.simulate.policies import CPU, MEMORY, REQUESTS, Scaling
 from deploy.simulate.queueing import Times, share_out
 from deploy.simulate.scaling import AutoScaler
@@ -12,11 +13,11 @@ from deploy.simulate.settings import Costs, TaskSize, Timing
 from deploy.simulate.tasks import Fleet, Task
 from deploy.simulate.traffic import Trace
 
-# Assumptions: the database's share of an answer, in seconds; memory that requests at work add, in MB.
-DATABASE_SECONDS = 0.01
+# Assumption: memory that requests at work add, in MB.
 MEMORY_AT_WORK_MB = 60
 # Assumption: how many pages for visitors each process keeps, courses and lists.
 PAGES, PROCESSES = 500, 2
+IDLE = 1.0  # requests a second that a task may ask of a full database although it has none
 
 
 # Requests by the wait, rate and load of their tasks, which mostly are the same: then one is worked out for all.
@@ -29,10 +30,13 @@ class Second:
 
     arrivals: float = 0.0
     refused: float = 0.0
+    answered: float = 0.0
     wanted: int = 0
     running: int = 0
     healthy: int = 0
     cpu: float = 0.0  # percent, of the running tasks
+    billed: int = 0  # tasks, of which so many on Spot
+    spot: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,9 @@ class Run:
     spot_seconds: float = 0.0
     requests: float = 0.0
     refused: float = 0.0
+    answered: float = 0.0
+    wasted: float = 0.0  # of the refused: worked off although nobody waited any more
+    waiting: float = 0.0  # at the end
     broken: float = 0.0  # of the refused: in flight, or sent, to a task that died
 
     def all_times(self) -> Times:
@@ -91,8 +98,10 @@ class World:
         trace: Trace,
         *,
         tasks: int,
+        database: Database,
         events: Mapping[int, Callable[["World"], object]] | None = None,
     ) -> None:
+        self.database = database
         self.size, self.timing, self.prices, self.trace = size, timing, prices, trace
         self.events = events or {}
         self.scaler = AutoScaler(scaling)
@@ -105,9 +114,10 @@ class World:
         """Requests a second at full load."""
         return self.size.processors * 1000 / self.prices.milliseconds(task.served)
 
-    def use(self, timing: Timing) -> None:
-        """Other times than those of the files, before the first second."""
+    def use(self, timing: Timing, *, room: float | None = None) -> None:
+        """Other times than those of the files, or less room, before the first second."""
         self.timing = self.fleet.timing = timing
+        self.size = replace(self.size, room=room or self.size.room)
         self.metrics.delay = timing.metric_delay
 
     # --- What scenarios do at a certain second ---
@@ -117,6 +127,9 @@ class World:
         self.scaler.least = least
         if self.fleet.wanted < least:
             self._want(least, "scheduled")
+
+    def slow_database(self, factor: float) -> None:
+        self.database = replace(self.database, commands_a_second=self.database.commands_a_second * factor)
 
     # --- One second ---
 
@@ -132,67 +145,88 @@ class World:
         return self.run
 
     def _serve(self, second: Second) -> None:
-        routed = [task for task in self.fleet.tasks if task.is_routed_to(self.now)]
+        routed = self._routed()
         running = [task for task in self.fleet.tasks if task.is_running(self.now)]
-        second.running, second.healthy = len(running), sum(not task.is_dead for task in routed)
+        second.running = len(running)
+        second.healthy = sum(not task.is_dead and not task.is_unhealthy for task in routed)
         shares = self._share_out(routed, second.arrivals)
         second.refused = self._lost_with_dead_tasks(shares) if routed else second.arrivals
         self.run.broken += second.refused if routed else 0.0
         alike: Alike = {}
+        rates = self._rates(running, shares)
         for task in running:
-            second.refused += self._work(task, shares.get(task, 0.0), alike)
-        self._time(alike)
+            self._work(task, shares.get(task, 0.0), rates[task], alike, second)
+        self._time(alike, second.answered)
         second.cpu = 100 * sum(task.busy for task in running) / len(running) if running else 0.0
-        self._report(second, running)
+        self._report(second, running, len(routed))
         self._count(second)
+
+    def _routed(self) -> list[Task]:
+        """Healthy tasks; if there is none, the load balancer sends to all that it has."""
+        registered = [task for task in self.fleet.tasks if task.is_routed_to(self.now)]
+        return [task for task in registered if not task.is_unhealthy] or registered
 
     @staticmethod
     def _share_out(routed: list[Task], arrivals: float) -> dict[Task, float]:
         """By least outstanding requests. An address that refuses at once never has any, and so attracts nearly all."""
         chosen = [task for task in routed if task.is_refusing] or routed
-        return dict(zip(chosen, share_out([task.waiting.requests for task in chosen], arrivals), strict=True))
+        return dict(zip(chosen, share_out([task.waiting.outstanding for task in chosen], arrivals), strict=True))
 
     def _lost_with_dead_tasks(self, shares: dict[Task, float]) -> float:
         """What is sent to a dead task fails until the load balancer has seen it; what waited there fails at once."""
         lost = 0.0
         for task in self.fleet.tasks:
+            if task.stops_at <= self.now + 1:
+                task.finish(self.now)
             if task.is_dead or task.stops_at <= self.now + 1:
-                lost += task.waiting.requests + (shares.get(task, 0.0) if task.is_dead else 0.0)
-                task.waiting.requests = 0.0
+                lost += task.waiting.lose() + (shares.get(task, 0.0) if task.is_dead else 0.0)
         return lost
 
-    def _work(self, task: Task, arrivals: float, alike: Alike) -> float:
-        """Requests refused by the load balancer because they would have waited for too long."""
-        rate = self.rate(task)
-        served, refused, wait = task.waiting.step(arrivals, rate, self.timing.idle)
-        task.busy = served / rate
-        task.served += served
-        if arrivals > refused:
-            kind = (round(wait, 2), round(rate, 1), round(task.busy, 2))
-            alike[kind] = alike.get(kind, 0.0) + arrivals - refused
-        return refused
+    def _rates(self, running: list[Task], shares: dict[Task, float]) -> dict[Task, float]:
+        """Requests a second of each task, as its processor and the database allow."""
+        rates = {task: self.rate(task) for task in running}
+        done = {task: min(task.waiting.requests + shares.get(task, 0.0), rates[task]) for task in running}
+        share = self.database.share(sum(done.values()))
+        return rates if share == 1 else {task: max(done[task], IDLE) * share for task in running}
 
-    def _time(self, alike: Alike) -> None:
+    def _work(self, task: Task, arrivals: float, rate: float, alike: Alike, second: Second) -> None:
+        worked = task.waiting.step(self.now, arrivals, rate, self.timing.idle, self.size.room)
+        done = worked.answered + worked.wasted
+        task.busy = done / self.rate(task)
+        task.served += done
+        task.check(self.timing, wait=task.waiting.wait(rate))
+        second.refused += worked.refused
+        second.answered += worked.answered
+        self.run.wasted += worked.wasted
+        if worked.accepted > 0 and worked.wait < self.timing.idle:
+            kind = (round(worked.wait, 2), round(rate, 1), round(task.busy, 2))
+            alike[kind] = alike.get(kind, 0.0) + worked.accepted
+
+    def _time(self, alike: Alike, answered: float) -> None:
+        database = self.database.seconds(answered)
         times = self.run.times.setdefault(self.now // MINUTE, Times())
         for (wait, rate, load), requests in alike.items():
-            times.add(requests, wait, DATABASE_SECONDS + 1 / rate, load)
+            times.add(requests, wait, database + 1 / rate, load)
 
-    def _report(self, second: Second, running: list[Task]) -> None:
+    def _report(self, second: Second, running: list[Task], targets: int) -> None:
         for task in running:
             self.metrics.report(CPU, self.now, 100 * task.busy)
             memory = self.prices.costs.memory_mb + MEMORY_AT_WORK_MB * task.busy
             self.metrics.report(MEMORY, self.now, 100 * memory / self.size.memory_mb)
-        if second.healthy:
-            self.metrics.report(REQUESTS, self.now, second.arrivals / second.healthy)
+        if targets:
+            self.metrics.report(REQUESTS, self.now, second.arrivals / targets)
 
     def _count(self, second: Second) -> None:
         run = self.run
         run.seconds.append(second)
         run.requests += second.arrivals
         run.refused += second.refused
+        run.answered += second.answered
+        run.waiting = sum(task.waiting.outstanding for task in self.fleet.tasks)
         billed = [task for task in self.fleet.tasks if task.is_billed(self.now)]
-        run.task_seconds += len(billed)
-        run.spot_seconds += sum(task.is_spot for task in billed)
+        second.billed, second.spot = len(billed), sum(task.is_spot for task in billed)
+        run.task_seconds += second.billed
+        run.spot_seconds += second.spot
 
     def _scale(self) -> None:
         if self.fleet.is_complete(self.now):
