@@ -32,11 +32,14 @@ class Deployment:
 
 
 GLOBAL = ("database_dr=global-cluster", "database_instance_class=db.r6g.large")
+SNAPSHOT = ("standby_database_snapshot=arn:aws:rds:us-west-2:123456789012:cluster-snapshot:nightly",)
+LAUNCH = 'launches=[{name="diwali",start="2027-10-29T12:30:00Z",end="2027-10-29T16:30:00Z",tasks=8}]'
 PRODUCTION = Deployment("production", "production")
 DEPLOYMENTS = [
     PRODUCTION,
-    Deployment("production-warm", "production", "warm", GLOBAL),
+    Deployment("production-warm", "production", "warm", (*GLOBAL, LAUNCH)),
     Deployment("staging", "staging"),
     Deployment("production-pilot-light", "production", "pilot-light"),
+    Deployment("production-serving", "production", "serving", SNAPSHOT),
     Deployment("production-warm-copies", "production", "warm", is_applied=False),
 ]

@@ -19,9 +19,9 @@ locals {
       dimensions = { WebACL = aws_wafv2_web_acl.site.name, Rule = "ALL" }, above = 1000
     }
     region-unreachable = {
-      text       = "Route 53 gets no answer from the load balancer in us-east-1. With automatic fail-over the traffic has been turned already."
+      text       = "Route 53 gets no answer from the load balancer in ${local.serving_region}. With automatic fail-over the traffic has been turned already."
       namespace  = "AWS/Route53", metric = "HealthCheckStatus", statistic = "Minimum", period = 60, periods = 2
-      dimensions = { HealthCheckId = aws_route53_health_check.region[local.primary_region].id }, below = 1
+      dimensions = { HealthCheckId = aws_route53_health_check.region[local.serving_region].id }, below = 1
     }
     certificate = {
       text       = "The certificate ends within thirty days: ACM could not renew it, its record is missing."

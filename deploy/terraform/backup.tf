@@ -23,12 +23,25 @@ resource "aws_backup_vault_lock_configuration" "main" {
   max_retention_days = 366
 }
 
+# Of the primary's database always; of the standby's too while that one takes the orders.
+locals {
+  backed_up = merge(
+    { (local.primary_region) = { cluster = module.primary.database_cluster_arn, copied_to = local.standby_region } },
+    { for region in [local.standby_region] : region => {
+      cluster = module.standby[0].database_cluster_arn, copied_to = local.primary_region
+    } if local.standby_serves },
+  )
+}
+
 resource "aws_backup_plan" "nightly" {
+  for_each = local.backed_up
+  region   = each.key
+
   name = local.prefix
 
   rule {
     rule_name         = "nightly"
-    target_vault_name = aws_backup_vault.main[local.primary_region].name
+    target_vault_name = aws_backup_vault.main[each.key].name
     schedule          = "cron(45 23 * * ? *)" # UTC, after DocumentDB's own window.
     start_window      = 60                    # Minutes.
     completion_window = 480
@@ -38,7 +51,7 @@ resource "aws_backup_plan" "nightly" {
     }
 
     copy_action {
-      destination_vault_arn = aws_backup_vault.main[local.standby_region].arn
+      destination_vault_arn = aws_backup_vault.main[each.value.copied_to].arn
       lifecycle {
         delete_after = var.backup_days
       }
@@ -47,10 +60,13 @@ resource "aws_backup_plan" "nightly" {
 }
 
 resource "aws_backup_selection" "database" {
+  for_each = local.backed_up
+  region   = each.key
+
   name         = "database"
-  plan_id      = aws_backup_plan.nightly.id
+  plan_id      = aws_backup_plan.nightly[each.key].id
   iam_role_arn = aws_iam_role.backup.arn
-  resources    = [module.primary.database_cluster_arn]
+  resources    = [each.value.cluster]
 }
 
 # Every week a backup is really restored, into a cluster that AWS deletes again, and an event says how it went. What is
@@ -135,6 +151,9 @@ resource "aws_cloudwatch_event_target" "backup_failed" {
 
 # A plan that was switched off fails nothing: this is about the night in which nothing happened.
 resource "aws_cloudwatch_metric_alarm" "backup_missing" {
+  for_each = local.backed_up
+  region   = each.key
+
   alarm_name          = "${local.prefix}-backup-missing"
   alarm_description   = "No backup of the database was made for a day. deploy/README.md#alarm-backup-missing"
   namespace           = "AWS/Backup"
@@ -146,6 +165,6 @@ resource "aws_cloudwatch_metric_alarm" "backup_missing" {
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   treat_missing_data  = "breaching"
-  alarm_actions       = [aws_sns_topic.alarms[local.primary_region].arn]
-  ok_actions          = [aws_sns_topic.alarms[local.primary_region].arn]
+  alarm_actions       = [aws_sns_topic.alarms[each.key].arn]
+  ok_actions          = [aws_sns_topic.alarms[each.key].arn]
 }

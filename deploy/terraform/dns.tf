@@ -104,23 +104,24 @@ resource "aws_route53_record" "origin_standby" {
   }
 
   alias {
-    name                   = module.standby[0].load_balancer_dns_name
-    zone_id                = module.standby[0].load_balancer_zone_id
-    evaluate_target_health = true
+    name    = module.standby[0].load_balancer_dns_name
+    zone_id = module.standby[0].load_balancer_zone_id
+    # Once it serves there is no way back but a person's: the primary's database lacks what was sold over here.
+    evaluate_target_health = !local.standby_serves
   }
 }
 
 # --- Is the region alive? ---
 
-# Asks the primary for liveness, which never touches the database: this is about the region, not about DocumentDB's
-# fail-over. Asks a standby whether it could serve; that one is for people to look at.
+# Asks the region that serves for liveness, which never touches the database: this is about the region, not about
+# DocumentDB's fail-over. Asks the other whether it could serve; that one is for people to look at.
 resource "aws_route53_health_check" "region" {
   for_each = local.origins
 
   type              = "HTTPS"
   fqdn              = local.region_domains[each.key]
   port              = 443
-  resource_path     = each.key == local.primary_region ? "/health/live" : "/health/ready"
+  resource_path     = each.key == local.serving_region ? "/health/live" : "/health/ready"
   request_interval  = 10
   failure_threshold = 3
   enable_sni        = true
@@ -160,14 +161,16 @@ resource "aws_route53_health_check" "switch" {
   tags = { Name = "${local.prefix}-failover-switch" }
 }
 
-# Healthy as long as all of these are: the switch always, the region's own answer where fail-over is automatic.
+# Healthy as long as all of these are: the switch always, the region's own answer where fail-over is automatic. While
+# the standby serves it wants one more than there are, by which Route 53 always counts it as unhealthy
+# (https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html, read 2026-11-22).
 resource "aws_route53_health_check" "primary" {
   type = "CALCULATED"
   child_healthchecks = concat(
     [aws_route53_health_check.switch.id],
     local.failover == "automatic" ? [aws_route53_health_check.region[local.primary_region].id] : [],
   )
-  child_health_threshold = local.failover == "automatic" ? 2 : 1
+  child_health_threshold = (local.failover == "automatic" ? 2 : 1) + (local.standby_serves ? 1 : 0)
   reference_name         = substr("${local.prefix}-primary", 0, 27)
 
   tags = { Name = "${local.prefix}-primary" }

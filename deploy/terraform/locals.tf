@@ -21,7 +21,10 @@ locals {
   origin_domain = coalesce(var.origin_domain, "origin.${var.domain}")
 
   standby_enabled = var.standby != "none"
-  global_cluster  = local.standby_enabled && var.database_dr == "global-cluster"
+  # Decides in one place where worker and schedules run, so that no value of a variable has them run twice.
+  standby_serves = var.standby == "serving"
+  serving_region = local.standby_serves ? local.standby_region : local.primary_region
+  global_cluster = local.standby_enabled && var.database_dr == "global-cluster"
 
   # Copies of a backup are hours old. Serving them is a person's decision, see failover in variables.tf.
   failover = coalesce(var.failover, var.database_dr == "global-cluster" ? "automatic" : "manual")

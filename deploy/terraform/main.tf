@@ -6,7 +6,7 @@ module "primary" {
 
   name                = var.name
   environment         = var.environment
-  mode                = "active"
+  mode                = local.standby_serves ? "resting" : "active"
   deletion_protection = var.protect
 
   cidr               = var.cidr
@@ -27,7 +27,7 @@ module "primary" {
   min_tasks        = var.min_tasks
   max_tasks        = var.max_tasks
   spot_weight      = var.spot_weight
-  launches         = var.launches
+  launches         = local.standby_serves ? [] : var.launches
   settings         = local.settings
 
   application_secret_arn = aws_secretsmanager_secret.main["application"].arn
@@ -73,9 +73,9 @@ module "standby" {
 
   cidr               = var.standby_cidr
   availability_zones = var.standby_availability_zones
-  single_nat         = true # It serves for a day or two, and a standby that idles pays for each.
+  single_nat         = local.standby_serves ? var.single_nat : true # A standby that idles would pay for each.
 
-  interface_endpoints = false # For the same reason.
+  interface_endpoints = local.standby_serves && var.interface_endpoints # For the same reason.
 
   site_domain       = local.site_domain
   origin_domain     = local.origin_domain
@@ -89,6 +89,7 @@ module "standby" {
   min_tasks        = var.min_tasks
   max_tasks        = var.max_tasks
   spot_weight      = var.spot_weight
+  launches         = local.standby_serves ? var.launches : []
   settings         = local.settings
 
   application_secret_arn = local.standby_secret_arns["application"]
@@ -105,6 +106,7 @@ module "standby" {
   database_engine_version      = var.database_engine_version
   database_instance_class      = var.database_instance_class
   database_serverless_capacity = var.database_serverless_capacity
+  database_instances           = var.database_instances
   database_storage_type        = var.database_storage_type
   database_backup_days         = var.database_backup_days
   database_dr                  = var.database_dr

@@ -18,12 +18,14 @@ locals {
   }
 
   # What is copied where. incoming/ is not: what nobody has saved within two days is deleted anyway.
-  replications = {
+  replications = merge({
     media         = { to = "media-standby", prefixes = ["public/", "private/"] }
     media-standby = { to = "media", prefixes = ["public/", "private/"] }
     static        = { to = "static-standby", prefixes = ["static/"] }
     backups       = { to = "backups-standby", prefixes = [""] }
-  }
+    }, local.standby_serves ? {
+    backups-standby = { to = "backups", prefixes = [""] } # Its schedules write the dumps then.
+  } : {})
 
   media_buckets = toset(["media", "media-standby"])
 

@@ -377,13 +377,13 @@ variable "database_listings_from_secondaries" {
 # --- The standby in us-west-2 ---
 
 variable "standby" {
-  description = "none: copies of the data only. pilot-light: network, balancer and services without tasks as well. warm: with tasks and a database that run."
+  description = "none: copies of the data only. pilot-light: network, balancer and services without tasks as well. warm: with tasks and a database that run. serving: as the primary otherwise, which rests meanwhile: traffic, worker and schedules are over there (runbook)."
   type        = string
   default     = "none"
 
   validation {
-    condition     = contains(["none", "pilot-light", "warm"], var.standby)
-    error_message = "The standby must be none, pilot-light or warm."
+    condition     = contains(["none", "pilot-light", "warm", "serving"], var.standby)
+    error_message = "The standby must be none, pilot-light, warm or serving."
   }
 }
 
@@ -416,6 +416,11 @@ variable "standby_database_snapshot" {
   validation {
     condition     = var.standby_database_snapshot == null || can(regex("^arn:aws:rds:us-west-2:[0-9]{12}:cluster-snapshot:", var.standby_database_snapshot))
     error_message = "The snapshot must be the ARN of a cluster snapshot in us-west-2."
+  }
+
+  validation {
+    condition     = var.standby != "serving" || var.database_dr == "global-cluster" || var.standby_database_snapshot != null
+    error_message = "A standby that serves needs data: name standby_database_snapshot, the one that its database was restored from, or it would open an empty school."
   }
 }
 

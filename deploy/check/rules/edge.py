@@ -257,6 +257,9 @@ def origin_fails_over(subject: Subject) -> Findings:
         primary = kinds.get("PRIMARY")
         if primary and primary["health_check_id"] not in checks:
             yield primary.address, "has no health check, so it would never fail over"
+        second = kinds.get("SECONDARY")
+        if second and second.block("alias")["evaluate_target_health"] == (subject.standby == "serving"):
+            yield second.address, "must be ready before it is turned to, and left by nobody but a person"
 
 
 @rule
@@ -273,12 +276,13 @@ def health_checks_are_fast(subject: Subject) -> Findings:
 
 @rule
 def children_exist(subject: Subject) -> Findings:
-    """What a health check puts together or looks at exists."""
+    """What a health check puts together or looks at exists, and it can pass, but for the primary's while it rests."""
     known = subject.state.known("route53_health_check", "id")
     alarms = {(alarm["alarm_name"], alarm.region) for alarm in subject.state.of("cloudwatch_metric_alarm")}
     for check in subject.state.of("route53_health_check"):
         missing = set(check["child_healthchecks"] or []) - set(known)
-        if missing or (check["child_health_threshold"] or 0) > len(check["child_healthchecks"] or []):
+        is_too_much = (check["child_health_threshold"] or 0) > len(check["child_healthchecks"] or [])
+        if missing or is_too_much != (check["type"] == "CALCULATED" and subject.standby == "serving"):
             yield check.address, f"{check['child_health_threshold']} of {check['child_healthchecks']}"
         alarm = check["cloudwatch_alarm_name"], check["cloudwatch_alarm_region"]
         if alarm[0] and alarm not in alarms:

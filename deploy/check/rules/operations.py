@@ -23,8 +23,13 @@ IN_THE_STATE = ("/origin-", "/database-master-")
 SCHEDULE = re.compile(r"^(rate\(\d+ (minute|hour|day)s?\)|cron\((\S+ ){5}\S+\))$")
 
 
-def _is_active(resource: Resource) -> bool:
+def _is_home(resource: Resource) -> bool:
     return "standby" not in resource.module
+
+
+def _serves(subject: Subject, resource: Resource) -> bool:
+    """Whether it is in the region that takes the orders."""
+    return _is_home(resource) != (subject.standby == "serving")
 
 
 def _ecs(schedule: Resource) -> dict:
@@ -72,15 +77,27 @@ def schedules_are_readable(subject: Subject) -> Findings:
 
 @rule
 def everything_is_scheduled(subject: Subject) -> Findings:
-    """The region that serves runs every command that has to run, and a standby none of them."""
+    """The region that serves runs every command that has to run, and the other none of them."""
     enabled: dict[bool, set[str]] = {True: set(), False: set()}
     for schedule in subject.state.of("scheduler_schedule"):
         if schedule["state"] != "DISABLED":
-            enabled[_is_active(schedule)] |= {command[2] for command in _commands(schedule) if len(command) > 2}
+            enabled[_serves(subject, schedule)] |= {command[2] for command in _commands(schedule) if len(command) > 2}
     for name in sorted(COMMANDS - enabled[True]):
         yield "schedules", f"nothing runs {name}"
     for name in sorted(enabled[False]):
-        yield "schedules", f"the standby runs {name} as well"
+        yield "schedules", f"the region that does not serve runs {name} as well"
+
+
+@rule
+def one_region_has_workers(subject: Subject) -> Findings:
+    """Workers run in the region that serves and can run in no other, or the books are settled from two databases."""
+    for target in subject.state.of("appautoscaling_target"):
+        limits = target["min_capacity"], target["max_capacity"]
+        if target["resource_id"].endswith("/worker"):
+            if _serves(subject, target) and not 1 <= limits[0] <= limits[1]:
+                yield target.address, f"serves with {limits} workers"
+            if not _serves(subject, target) and limits != (0, 0):
+                yield target.address, f"does not serve, and may have {limits} workers"
 
 
 @rule
@@ -144,7 +161,9 @@ def backups_leave_the_region(subject: Subject) -> Findings:
         yield "backup", "nothing is copied to us-west-2"
     chosen = {arn for found in subject.state.of("backup_selection") for arn in found["resources"] or []}
     for cluster in subject.state.of("docdb_cluster"):
-        if _is_active(cluster) and not any(arn in (cluster["arn"], "*") or "cluster:" in arn for arn in chosen):
+        if (_is_home(cluster) or _serves(subject, cluster)) and not any(
+            arn in (cluster["arn"], "*") or "cluster:" in arn for arn in chosen
+        ):
             tagged = [found for found in subject.state.of("backup_selection") if found["selection_tag"]]
             if not tagged:
                 yield cluster.address, "is in no backup plan"
@@ -220,11 +239,12 @@ def standby_is_elsewhere(subject: Subject) -> Findings:
 
 @rule
 def standby_is_as_big_as_it_says(subject: Subject) -> Findings:
-    """A pilot light runs no task, a warm standby one of each web service, and both may grow to the full number."""
-    expected = {"warm": 1, "pilot-light": 0}.get(subject.standby)
+    """A pilot light runs no task, a warm standby one of each web service, one that serves as many as the primary."""
+    homes = [target["min_capacity"] for target in subject.state.of("appautoscaling_target") if _is_home(target)]
+    expected = {"warm": 1, "pilot-light": 0, "serving": max(homes, default=0)}.get(subject.standby)
     for target in subject.state.of("appautoscaling_target"):
         is_web = target["resource_id"].endswith(("frontend", "backend"))
-        if not _is_active(target) and is_web and target["min_capacity"] != expected:
+        if not _is_home(target) and is_web and target["min_capacity"] != expected:
             yield target.address, f"at least {target['min_capacity']} tasks"
 
 

@@ -43,7 +43,7 @@ def two_to_ten_tasks(subject: Subject) -> Findings:
         limits = target["min_capacity"], target["max_capacity"]
         if not limits[0] <= limits[1]:
             yield target.address, f"from {limits[0]} to {limits[1]} tasks"
-        elif is_active(service) and role_of(service) in WEB:
+        elif (is_active(service) or subject.standby == "serving") and role_of(service) in WEB:
             if subject.environment == "production" and limits != (2, 10):
                 yield target.address, f"from {limits[0]} to {limits[1]} tasks"
             if not limits[0] >= 1:
@@ -60,7 +60,7 @@ def scaling_names_a_service(subject: Subject) -> Findings:
             yield found.address, f"{found['service_namespace']}, {found['scalable_dimension']}"
 
 
-def _steps(policy: Resource) -> list[tuple[float, float, int]]:
+def steps_of(policy: Resource) -> list[tuple[float, float, int]]:
     """(lower bound, upper bound, adjustment) of each step, from low to high."""
     steps = policy.block("step_scaling_policy_configuration").get("step_adjustment", [])
     found = [
@@ -74,9 +74,9 @@ def _bound(text: str | None, otherwise: str) -> float:
     return float(text if text not in (None, "") else otherwise)
 
 
-def _direction(policy: Resource) -> str:
+def direction_of(policy: Resource) -> str:
     """What a step policy does; empty if its steps do both, or nothing."""
-    adjustments = [adjustment for _, _, adjustment in _steps(policy)]
+    adjustments = [adjustment for _, _, adjustment in steps_of(policy)]
     if adjustments and all(adjustment > 0 for adjustment in adjustments):
         return OUT
     return IN if adjustments and all(adjustment < 0 for adjustment in adjustments) else ""
@@ -88,9 +88,9 @@ def steps_have_no_gaps(subject: Subject) -> Findings:
     for policy in subject.state.of("appautoscaling_policy"):
         if policy["policy_type"] != "StepScaling":
             continue
-        steps = _steps(policy)
+        steps = steps_of(policy)
         gaps = [(first, second) for first, second in pairwise(steps) if first[1] != second[0]]
-        direction = _direction(policy)
+        direction = direction_of(policy)
         is_open = (
             (steps[-1][1] == float("inf") and steps[0][0] == 0)
             if direction == OUT
@@ -113,7 +113,7 @@ def _cpu_alarms(state: State, service: Resource) -> Iterator[tuple[str, Resource
         ):
             for alarm in alarms_of(state, policy):
                 if alarm["metric_name"] == "CPUUtilization":
-                    yield _direction(policy), alarm
+                    yield direction_of(policy), alarm
 
 
 @rule
@@ -140,12 +140,12 @@ def every_policy_is_started(subject: Subject) -> Findings:
         if policy["policy_type"] != "StepScaling":
             continue
         alarms = alarms_of(subject.state, policy)
-        expected = "Greater" if _direction(policy) == OUT else "Less"
+        expected = "Greater" if direction_of(policy) == OUT else "Less"
         if not alarms:
             yield policy.address, "nothing starts it"
         for alarm in alarms:
             if not alarm["comparison_operator"].startswith(expected):
-                yield alarm.address, f"{alarm['comparison_operator']} starts {_direction(policy)}"
+                yield alarm.address, f"{alarm['comparison_operator']} starts {direction_of(policy)}"
 
 
 @rule

@@ -119,8 +119,8 @@ DEFECTS = [
     Defect(
         "a health check that wants more answers than it asks for",
         "terraform/dns.tf",
-        'child_health_threshold = local.failover == "automatic" ? 2 : 1',
-        'child_health_threshold = local.failover == "automatic" ? 3 : 2',
+        'child_health_threshold = (local.failover == "automatic" ? 2 : 1)',
+        'child_health_threshold = (local.failover == "automatic" ? 3 : 2)',
         "children_exist",
         "2 of",
     ),

@@ -130,10 +130,10 @@ locals {
     }
   }
 
-  # A global cluster only, in the region that follows.
+  # A global cluster only, in the region that follows: the standby, or the primary while the standby serves.
   follower_alarms = {
     database-global-lag = {
-      text       = "This region is more than a minute behind the primary: a fail-over now would lose as much."
+      text       = "This region is more than a minute behind the one that serves: a fail-over now would lose as much."
       namespace  = "AWS/DocDB", metric = "GlobalClusterReplicationLag", statistic = "Maximum", period = 60, periods = 5
       dimensions = local.database, above = 60000
     }
@@ -146,21 +146,23 @@ locals {
   } }
 
   is_burstable = startswith(var.database_instance_class, "db.t")
-  # A map of what exists in this region. Alarms of a region that serves nobody would only be noise.
+  # A map of what exists in this region. Alarms of a standby that serves nobody would only be noise; a primary that
+  # rests is meant to be whole, so that people can go back to it.
+  has_web = local.is_serving || local.is_home
   alarms = merge(
-    { for key, alarm in local.web_alarms : key => alarm if local.is_active },
-    { for key, alarm in local.worker_alarms : key => alarm if local.is_active },
-    { for key, alarm in local.nat_alarms : key => alarm if local.is_active },
+    { for key, alarm in local.web_alarms : key => alarm if local.has_web },
+    { for key, alarm in local.worker_alarms : key => alarm if local.is_serving },
+    { for key, alarm in local.nat_alarms : key => alarm if local.has_web },
     { for key, alarm in local.database_alarms : key => alarm if local.has_database },
     { for key, alarm in local.burstable_alarms : key => alarm if local.has_database && local.is_burstable },
-    { for key, alarm in local.follower_alarms : key => alarm if local.follows },
+    { for key, alarm in local.follower_alarms : key => alarm if local.in_global_cluster && !local.is_serving },
   )
 
   # --- Of two metrics, in percent ---
 
   all_ratios = {
     errors = {
-      exists     = local.is_active
+      exists     = local.has_web
       text       = "More than 2 % of all answers, and more than ten a minute, were errors (5xx), in two of three minutes."
       expression = "IF(FILL(tasks_failed, 0) + FILL(balancer_failed, 0) > 10, 100 * (FILL(tasks_failed, 0) + FILL(balancer_failed, 0)) / requests, 0)"
       above      = 2
@@ -248,7 +250,7 @@ resource "aws_cloudwatch_metric_alarm" "ratio" {
 
 # The one alarm to wake up for: people get errors, or a service has nobody who answers.
 resource "aws_cloudwatch_composite_alarm" "site_down" {
-  count = local.is_active ? 1 : 0
+  count = local.has_web ? 1 : 0
 
   alarm_name        = local.alarm_name["site-down"]
   alarm_description = "The site is down, or close to it. deploy/README.md#alarm-site-down"
@@ -307,7 +309,7 @@ resource "aws_cloudwatch_event_target" "told" {
 }
 
 output "site_down_alarm_arn" {
-  value = local.is_active ? aws_cloudwatch_composite_alarm.site_down[0].arn : null
+  value = local.has_web ? aws_cloudwatch_composite_alarm.site_down[0].arn : null
 }
 
 output "alarm_names" {

@@ -4,7 +4,7 @@ locals {
   widgets = concat(
     [{
       type       = "alarm"
-      properties = { title = "Alarms", alarms = local.is_active ? concat(values(aws_cloudwatch_metric_alarm.main)[*].arn, values(aws_cloudwatch_metric_alarm.ratio)[*].arn) : values(aws_cloudwatch_metric_alarm.main)[*].arn }
+      properties = { title = "Alarms", alarms = local.has_web ? concat(values(aws_cloudwatch_metric_alarm.main)[*].arn, values(aws_cloudwatch_metric_alarm.ratio)[*].arn) : values(aws_cloudwatch_metric_alarm.main)[*].arn }
     }],
     [for graph in local.graphs : {
       type = "metric"

@@ -2,16 +2,18 @@
 #
 #   mode         database_dr     cluster
 #   active       either          writes; its own master password, unless it is part of a global cluster
+#   resting      either          the same: kept whole for the way back
+#   serving      either          as many instances as the primary, of the cluster that warm had
 #   warm         backup-copy     one instance of its own, restored from database_snapshot_arn (empty without)
 #   pilot-light  backup-copy     none until a snapshot is named: the runbook's fail-over
-#   either       global-cluster  one instance that follows the primary within a second or so
+#   both         global-cluster  one instance that follows the primary within a second or so
 
 locals {
   in_global_cluster = var.database_dr == "global-cluster"
-  follows           = local.in_global_cluster && !local.is_active
-  has_database      = local.is_active || local.follows || var.mode == "warm" || var.database_snapshot_arn != null
+  follows           = local.in_global_cluster && !local.is_home
+  has_database      = local.is_home || local.follows || contains(["serving", "warm"], var.mode) || var.database_snapshot_arn != null
 
-  database_count = !local.has_database ? 0 : local.is_active ? var.database_instances : 1
+  database_count = !local.has_database ? 0 : local.is_home || local.is_serving ? var.database_instances : 1
 
   # Without a cluster there is nothing to connect to, and the name says so in the log of whoever tries.
   database_endpoint = local.has_database ? aws_docdb_cluster.main[0].endpoint : "no-database-yet.invalid"
@@ -86,8 +88,8 @@ resource "aws_docdb_cluster" "main" {
   # the users of the one it follows.
   master_username             = local.follows ? null : "coursebundler_master"
   manage_master_user_password = local.in_global_cluster ? null : true
-  master_password_wo          = local.in_global_cluster && local.is_active ? var.database_master_password : null
-  master_password_wo_version  = local.in_global_cluster && local.is_active ? var.database_master_password_version : null
+  master_password_wo          = local.in_global_cluster && local.is_home ? var.database_master_password : null
+  master_password_wo_version  = local.in_global_cluster && local.is_home ? var.database_master_password_version : null
 
   global_cluster_identifier = local.follows ? var.database_global_cluster_id : null
   snapshot_identifier       = local.follows ? null : var.database_snapshot_arn
@@ -110,7 +112,7 @@ resource "aws_docdb_cluster" "main" {
 
   # Naming a snapshot replaces a standby's cluster. That may happen to the empty one of a warm standby, and never again:
   # from then on it may hold orders.
-  deletion_protection       = var.deletion_protection && (local.is_active || local.follows || var.database_snapshot_arn != null)
+  deletion_protection       = var.deletion_protection && (local.is_home || local.follows || var.database_snapshot_arn != null)
   skip_final_snapshot       = false
   final_snapshot_identifier = "${local.database_name}-final"
   apply_immediately         = false

@@ -17,10 +17,14 @@ locals {
     for role, target in local.targets : role => {
       min = {
         active      = contains(local.web_roles, role) ? coalesce(var.min_tasks, target.MinCapacity) : target.MinCapacity
-        warm        = contains(local.web_roles, role) ? 1 : 0 # No worker: see versions.tf.
+        serving     = contains(local.web_roles, role) ? coalesce(var.min_tasks, target.MinCapacity) : target.MinCapacity
+        resting     = contains(local.web_roles, role) ? coalesce(var.min_tasks, target.MinCapacity) : 0
+        warm        = contains(local.web_roles, role) ? 1 : 0
         pilot-light = 0
       }[var.mode]
-      max = contains(local.web_roles, role) ? coalesce(var.max_tasks, target.MaxCapacity) : target.MaxCapacity
+      # No worker where it must not run (versions.tf): a most of 0 also stops one that runs, since Auto Scaling brings
+      # a service within new bounds at once (RegisterScalableTarget, AWS's API reference, read 2026-11-22).
+      max = contains(local.web_roles, role) ? coalesce(var.max_tasks, target.MaxCapacity) : local.is_serving ? target.MaxCapacity : 0
     }
   }
 

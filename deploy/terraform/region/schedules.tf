@@ -19,7 +19,7 @@ resource "aws_scheduler_schedule" "command" {
   description                  = each.value.description
   schedule_expression          = each.value.schedule
   schedule_expression_timezone = "UTC"
-  state                        = local.is_active ? "ENABLED" : "DISABLED"
+  state                        = local.is_serving ? "ENABLED" : "DISABLED"
 
   flexible_time_window {
     mode = "OFF"

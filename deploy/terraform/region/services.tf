@@ -56,9 +56,9 @@ resource "aws_ecs_service" "all" {
     }
   }
 
-  # A standby whose database only follows is not ready for as long as it follows: ECS must not replace its tasks every
+  # A region whose database only follows is not ready for as long as it follows: ECS must not replace its tasks every
   # minute for that. The most there is means never; their own health check (liveness) still counts.
-  health_check_grace_period_seconds = !each.value.is_web ? null : local.is_active ? 60 : 2147483647
+  health_check_grace_period_seconds = !each.value.is_web ? null : local.is_serving ? 60 : 2147483647
   availability_zone_rebalancing     = "ENABLED"
 
   # --- Deployments: new tasks first, and back again if they do not live or an alarm goes off ---

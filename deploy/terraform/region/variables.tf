@@ -27,13 +27,13 @@ variable "environment" {
 }
 
 variable "mode" {
-  description = "What this region does: active serves, warm runs one task of each web service, pilot-light runs none."
+  description = "What this region does. The primary is active, or resting while the standby serves: all of it, without worker and schedules. The standby is serving, warm (one task of each web service) or pilot-light (none)."
   type        = string
   default     = "active"
 
   validation {
-    condition     = contains(["active", "warm", "pilot-light"], var.mode)
-    error_message = "mode is one of active, warm and pilot-light."
+    condition     = contains(["active", "resting", "serving", "warm", "pilot-light"], var.mode)
+    error_message = "mode is one of active, resting, serving, warm and pilot-light."
   }
 }
 
@@ -277,7 +277,7 @@ variable "cpu_architecture" {
 }
 
 variable "min_tasks" {
-  description = "Fewest tasks of each web service while active; null takes what deploy/ecs/scaling/*.json say. 0 only before the first deployment."
+  description = "Fewest tasks of each web service of a region that serves or rests; null takes what deploy/ecs/scaling/*.json say. 0 only before the first deployment."
   type        = number
   default     = null
 
@@ -394,7 +394,7 @@ variable "database_instance_class" {
 }
 
 variable "database_instances" {
-  description = "How many; the first one writes. A standby that replicates has one."
+  description = "How many; the first one writes. A standby that does not serve has one."
   type        = number
   default     = 3
 

@@ -19,7 +19,9 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
 
-  # What may change the world: schedules and the worker run in one region at a time. A standby has an older copy of the
-  # database, and a worker there would settle payments that were settled long ago.
-  is_active = var.mode == "active"
+  # What may change the world: schedules and the worker run in one region at a time. The other region has an older copy
+  # of the database, and a worker there would settle payments that were settled long ago.
+  is_serving = contains(["active", "serving"], var.mode)
+  # Where the original of the database is; its instances stay while the other region serves, for the way back.
+  is_home = contains(["active", "resting"], var.mode)
 }

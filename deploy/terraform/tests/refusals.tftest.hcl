@@ -108,19 +108,18 @@ run "second" {
 run "third" {
   command = plan
   variables {
-    database_instances        = 16
-    image                     = "docker.io/library/python@sha256:1111111111111111111111111111111111111111111111111111111111111111"
-    min_tasks                 = 11
-    cidr                      = "10.0.0.0/24"
-    availability_zones        = ["us-east-1a", "us-east-1b", "us-east-1e"]
-    database_dr               = "global-cluster"
-    database_instance_class   = "db.r6g.large"
-    database_engine_version   = "5.0.0"
-    database_engine_level     = "8.0.2"
-    settings                  = { SELLER_NAME = "School" }
-    cloudfront_signing_key    = "second"
-    origin_domain             = "origin"
-    standby_database_snapshot = "arn:aws:rds:us-east-1:123456789012:cluster-snapshot:x"
+    database_instances      = 16
+    image                   = "docker.io/library/python@sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    min_tasks               = 11
+    cidr                    = "10.0.0.0/24"
+    availability_zones      = ["us-east-1a", "us-east-1b", "us-east-1e"]
+    database_dr             = "global-cluster"
+    database_instance_class = "db.r6g.large"
+    database_engine_version = "5.0.0"
+    database_engine_level   = "8.0.2"
+    settings                = { SELLER_NAME = "School" }
+    cloudfront_signing_key  = "second"
+    origin_domain           = "origin"
   }
   expect_failures = [
     var.database_instances,
@@ -133,7 +132,6 @@ run "third" {
     var.settings,
     var.cloudfront_signing_key,
     var.origin_domain,
-    var.standby_database_snapshot,
   ]
 }
 
@@ -150,6 +148,7 @@ run "fourth" {
     standby_availability_zones       = ["us-east-1a", "us-west-2b", "us-west-2c"]
     site_domain                      = "same.example.org"
     origin_domain                    = "same.example.org"
+    standby_database_snapshot        = "arn:aws:rds:us-east-1:123456789012:cluster-snapshot:x"
   }
   expect_failures = [
     var.database_master_password_version,
@@ -160,6 +159,7 @@ run "fourth" {
     var.database_serverless_capacity,
     var.standby_availability_zones,
     var.origin_domain,
+    var.standby_database_snapshot,
   ]
 }
 
@@ -171,12 +171,14 @@ run "fifth" {
     database_serverless_capacity = { min = 4, max = 2 }
     min_tasks                    = 2.5
     failover                     = "perhaps"
+    standby                      = "serving"
   }
   expect_failures = [
     var.cidr,
     var.database_serverless_capacity,
     var.min_tasks,
     var.failover,
+    var.standby_database_snapshot,
   ]
 }
 

@@ -77,12 +77,67 @@ run "warm" {
     error_message = "One task of each web service, and no worker: it would settle from an old copy of the database."
   }
   assert {
+    condition     = aws_appautoscaling_target.service["worker"].max_capacity == 0
+    error_message = "A worker that ran here stops when the region serves no longer."
+  }
+  assert {
     condition     = toset([for schedule in aws_scheduler_schedule.command : schedule.state]) == toset(["DISABLED"])
     error_message = "Scheduled commands run in the active region only."
   }
   assert {
     condition     = length(aws_nat_gateway.main) == 1 && length(aws_vpc_endpoint.interface) == 0 && length(aws_route.private_nat) == 3
     error_message = "One NAT gateway for all three zones, and no interface endpoint."
+  }
+}
+
+run "serving" {
+  command = plan
+  module {
+    source = "./region"
+  }
+  variables {
+    mode                  = "serving"
+    database_snapshot_arn = "arn:aws:rds:us-west-2:123456789012:cluster-snapshot:x"
+  }
+
+  assert {
+    condition     = { for role, target in aws_appautoscaling_target.service : role => [target.min_capacity, target.max_capacity] } == { backend = [2, 10], frontend = [2, 10], worker = [1, 4] }
+    error_message = "A standby that serves has as many tasks as the primary has otherwise."
+  }
+  assert {
+    condition     = toset([for schedule in aws_scheduler_schedule.command : schedule.state]) == toset(["ENABLED"])
+    error_message = "It runs the scheduled commands."
+  }
+  assert {
+    condition     = length(aws_docdb_cluster_instance.main) == 3 && aws_docdb_cluster.main[0].deletion_protection
+    error_message = "Its database has as many instances, and is protected: it holds orders."
+  }
+  assert {
+    condition     = length(aws_cloudwatch_composite_alarm.site_down) == 1 && contains(keys(aws_cloudwatch_metric_alarm.main), "queue-age") && alltrue([for alarm in aws_cloudwatch_metric_alarm.main : length(alarm.alarm_actions) == 1])
+    error_message = "It is watched like the primary."
+  }
+}
+
+run "resting" {
+  command = plan
+  module {
+    source = "./region"
+  }
+  variables {
+    mode = "resting"
+  }
+
+  assert {
+    condition     = { for role, target in aws_appautoscaling_target.service : role => [target.min_capacity, target.max_capacity] } == { backend = [2, 10], frontend = [2, 10], worker = [0, 0] }
+    error_message = "While the standby serves no worker may run here, nor be started by scaling."
+  }
+  assert {
+    condition     = toset([for schedule in aws_scheduler_schedule.command : schedule.state]) == toset(["DISABLED"])
+    error_message = "While the standby serves no scheduled command runs here."
+  }
+  assert {
+    condition     = length(aws_docdb_cluster_instance.main) == 3 && !contains(keys(aws_cloudwatch_metric_alarm.main), "worker-silent")
+    error_message = "The database stays whole for the way back; nobody waits for the worker."
   }
 }
 

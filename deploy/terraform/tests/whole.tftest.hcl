@@ -123,7 +123,7 @@ run "without_a_standby" {
 
   # --- Backups, money, people ---
   assert {
-    condition     = one(one(aws_backup_plan.nightly.rule).lifecycle).delete_after == 35 && one(one(one(aws_backup_plan.nightly.rule).copy_action).lifecycle).delete_after == 35 && length(aws_backup_vault_lock_configuration.main) == 2
+    condition     = one(one(aws_backup_plan.nightly["us-east-1"].rule).lifecycle).delete_after == 35 && one(one(one(aws_backup_plan.nightly["us-east-1"].rule).copy_action).lifecycle).delete_after == 35 && length(aws_backup_vault_lock_configuration.main) == 2
     error_message = "Backups are kept for five weeks here and there, under lock."
   }
   assert {
@@ -157,6 +157,27 @@ run "pilot_light" {
   assert {
     condition     = output.regions["us-west-2"].database_endpoint == "no-database-yet.invalid"
     error_message = "A pilot light has no database until a snapshot is named."
+  }
+}
+
+run "serving" {
+  command = plan
+  variables {
+    standby                   = "serving"
+    standby_database_snapshot = "arn:aws:rds:us-west-2:123456789012:cluster-snapshot:x"
+  }
+
+  assert {
+    condition     = local.serving_region == "us-west-2" && aws_route53_health_check.primary.child_health_threshold > length(aws_route53_health_check.primary.child_healthchecks)
+    error_message = "The primary counts as lost, so that the origin's name leads to the standby."
+  }
+  assert {
+    condition     = !one(aws_route53_record.origin_standby[0].alias).evaluate_target_health
+    error_message = "Nothing but a person turns back: the primary's database lacks what was sold over there."
+  }
+  assert {
+    condition     = toset(keys(aws_backup_plan.nightly)) == toset(["us-east-1", "us-west-2"]) && contains(keys(aws_s3_bucket_replication_configuration.main), "backups-standby")
+    error_message = "What is sold over there is kept in both regions too."
   }
 }
 
