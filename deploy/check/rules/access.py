@@ -107,6 +107,13 @@ def services_may_publish_for_us_only(subject: Subject) -> Findings:
                 yield owner.address, f"{sorted(services)} may {statement.actions} for anybody"
 
 
+def _may_change(subject: Subject, role: Resource) -> bool:
+    granted = policies.of_role(subject.state, role)
+    return any(
+        policies.may(granted, "ecs:UpdateService", found["id"]) for found in subject.state.of("ecs_service")
+    ) or any(policies.may(granted, "ecr:PutImage", found["arn"]) for found in subject.state.of("ecr_repository"))
+
+
 @rule
 def ci_is_our_repository(subject: Subject) -> Findings:
     """Roles that GitHub may take on name the audience and this repository's branch, environment or pull requests."""
@@ -119,8 +126,15 @@ def ci_is_our_repository(subject: Subject) -> Findings:
             subjects = conditions.get("token.actions.githubusercontent.com:sub", [])
             if audience != ["sts.amazonaws.com"]:
                 yield role.address, f"audience {audience}"
-            if not subjects or not all(re.match(r"^repo:[\w.-]+/[\w.-]+:[^*]", name) for name in subjects):
+            if not subjects or not all(re.match(r"^repo:[\w.-]+/[\w.-]+:[^*]+$", name) for name in subjects):
                 yield role.address, f"subjects {subjects}"
+            if set(statement.values["Condition"]) != {"StringEquals"}:
+                yield role.address, f"compares by {sorted(statement.values['Condition'])}"
+            is_approved = all(name.endswith(f":environment:{subject.environment}") for name in subjects)
+            if _may_change(subject, role) and not is_approved:
+                yield role.address, f"changes things for {subjects}, which nobody approves"
+            if (role["max_session_duration"] or 3600) > 3600:
+                yield role.address, f"stays for {role['max_session_duration']} s"
 
 
 @rule
@@ -166,7 +180,7 @@ def keys_turn_over(subject: Subject) -> Findings:
     for key in subject.state.of("kms_key"):
         if key["key_usage"] != "SIGN_VERIFY" and not key["enable_key_rotation"]:
             yield key.address, "is never rotated"
-        if (key["deletion_window_in_days"] or 30) < 7:
+        if (key["deletion_window_in_days"] or 30) < (30 if subject.environment == "production" else 7):
             yield key.address, f"is gone after {key['deletion_window_in_days']} days"
 
 

@@ -3,6 +3,9 @@
 from deploy.check.rules import Findings, Subject, rule
 from deploy.check.state import Resource, State
 
+# Minutes of the day in UTC: from half past midnight to a quarter to six in India, or so.
+NIGHT = (18 * 60, 24 * 60)
+
 
 def _is_primary(cluster: Resource) -> bool:
     return "standby" not in cluster.module
@@ -52,6 +55,9 @@ def database_tells(subject: Subject) -> Findings:
         values = {item["name"]: item["value"] for item in found.blocks("parameter")} if found else {}
         if values.get("tls") in (None, "disabled") or values.get("audit_logs") in (None, "disabled", "none"):
             yield cluster.address, f"parameters {values}"
+        for name in ("profiler", "ttl_monitor"):
+            if values.get(name) != "enabled":
+                yield cluster.address, f"its {name} is {values.get(name)}"
         exported = set(cluster["enabled_cloudwatch_logs_exports"] or [])
         for name in sorted({"audit", "profiler"} - exported):
             yield cluster.address, f"keeps its {name} log to itself"
@@ -100,6 +106,54 @@ def database_stands_in_its_network(subject: Subject) -> Findings:
         networks |= {groups[name]["vpc_id"] for name in cluster["vpc_security_group_ids"] or [] if name in groups}
         if not found or len(networks) != 1 or not cluster["vpc_security_group_ids"]:
             yield cluster.address, f"subnet group {cluster['db_subnet_group_name']}, networks {sorted(networks)}"
+
+
+def _minutes(time: str) -> int:
+    hour, minute = time.split(":")[-2:]
+    return int(hour) * 60 + int(minute)
+
+
+@rule
+def database_is_serviced_at_night(subject: Subject) -> Findings:
+    """Backups and maintenance of the database happen while India sleeps, and never of two instances at once."""
+    for cluster in subject.state.of("docdb_cluster"):
+        own = instances_of(subject.state, cluster)
+        windows = [found["preferred_maintenance_window"] for found in own]
+        if len(set(windows)) < min(len(windows), 3):
+            yield cluster.address, f"instances are serviced at {windows}"
+        for window in [cluster["preferred_backup_window"], cluster["preferred_maintenance_window"], *windows]:
+            begin, _, end = str(window or "00:00-24:00").partition("-")
+            if not NIGHT[0] <= _minutes(begin) < _minutes(end) <= NIGHT[1]:
+                yield cluster.address, f"is serviced or backed up at {window} (UTC)"
+
+
+@rule
+def database_tells_of_failures(subject: Subject) -> Findings:
+    """DocumentDB tells a topic of its region when the cluster fails over, or it or an instance of it fails."""
+    topics = subject.state.known("sns_topic", "arn")
+    for cluster in subject.state.of("docdb_cluster"):
+        sources = {cluster["id"], *(found["id"] for found in instances_of(subject.state, cluster))}
+        told = {
+            (name, kind)
+            for found in subject.state.of("docdb_event_subscription")
+            if found["sns_topic_arn"] in topics and topics[found["sns_topic_arn"]].region == cluster.region
+            for name in found["source_ids"] or []
+            for kind in found["event_categories"] or []
+        }
+        for name in sorted(sources):
+            if (name, "failure") not in told or (name == cluster["id"] and (name, "failover") not in told):
+                yield cluster.address, f"nobody is told that {name} fails or fails over"
+
+
+@rule
+def followers_follow(subject: Subject) -> Findings:
+    """A global cluster is protected in production, and the standby's cluster is part of it."""
+    for found in subject.state.of("docdb_global_cluster"):
+        if subject.environment == "production" and not found["deletion_protection"]:
+            yield found.address, "can be deleted"
+        for cluster in subject.state.of("docdb_cluster"):
+            if not _is_primary(cluster) and cluster["global_cluster_identifier"] != found["id"]:
+                yield cluster.address, f"is part of {cluster['global_cluster_identifier']}"
 
 
 @rule

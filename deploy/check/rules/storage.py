@@ -70,7 +70,8 @@ def encrypted_buckets(subject: Subject) -> Findings:
 def _is_tls_only(document: str, bucket: Resource) -> bool:
     for statement in policies.statements(document):
         refuses = not statement.is_allow and statement.conditions.get("aws:securetransport") == ["false"]
-        if refuses and statement.is_for_everybody and statement.covers("s3:GetObject", f"{bucket['arn']}/x"):
+        objects = statement.covers("s3:GetObject", f"{bucket['arn']}/x")
+        if refuses and statement.is_for_everybody and objects and statement.covers("s3:ListBucket", bucket["arn"]):
             return True
     return False
 
@@ -108,9 +109,9 @@ def _replicas(state: State, bucket: Resource) -> list[Resource]:
 
 @rule
 def media_are_replicated(subject: Subject) -> Findings:
-    """Media and backups are copied to us-west-2, into a bucket that keeps versions."""
+    """Media, static files and backups are copied to us-west-2, into a bucket that keeps versions."""
     for bucket in subject.state.of("s3_bucket"):
-        if bucket.region == PRIMARY and any(name in bucket["bucket"] for name in ("-media", "-backups")):
+        if bucket.region == PRIMARY and any(name in bucket["bucket"] for name in ("-media", "-static", "-backups")):
             replicas = _replicas(subject.state, bucket)
             if not replicas or {replica.region for replica in replicas} != {STANDBY}:
                 yield bucket.address, f"is copied to {[replica['bucket'] for replica in replicas]}"
