@@ -1,7 +1,8 @@
-"""gunicorn's process with threads, and some more threads for health checks alone.
+"""gunicorn's process with threads, and one more thread that answers /health/live alone.
 
-While all of its threads wait for a database or for slow people, a process is busy and not ill: a health check that
-waited behind them would have it restarted, and everybody's requests with it.
+While all of its threads wait for a database or for slow people, a process is busy and not ill: a check that waited
+behind them would have it restarted, and everybody's requests with it. /health/ready does wait behind them, so that a
+task that is too busy to answer in time gets nothing new for a while.
 """
 
 import selectors
@@ -15,16 +16,14 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from coursebundler.logs import request_fields
 
-# One may be asking the database (coursebundler/health.py); the other is left for /health/live.
-HEALTH_THREADS = 2
 # All threads at work for so long, and none comes back: then the process is ill, and nobody answers for it.
 STUCK_SECONDS = 120
-BEGINNINGS = (b"GET /health/", b"HEAD /health/")
+BEGINNINGS = (b"GET /health/live ", b"HEAD /health/live ")
 LONGEST_CHECK = 4096
 
 
-def is_health_check(connection: socket.socket) -> bool:
-    """Whether a whole request for /health/… has come in: for half of one a thread would have to wait."""
+def is_liveness_check(connection: socket.socket) -> bool:
+    """Whether a whole request for /health/live has come in: for half of one the thread would have to wait."""
     try:
         request = connection.recv(LONGEST_CHECK, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except OSError:
@@ -37,14 +36,14 @@ class WebWorker(ThreadWorker):
     """Everything but the work of threads happens in the main thread, so that nothing here needs a lock."""
 
     def init_process(self) -> None:
-        self.health_pool = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
+        self.liveness_pool = ThreadPoolExecutor(1, thread_name_prefix="liveness")
         self.at_work = 0
         self.changed_at = time.monotonic()
         super().init_process()
 
     def run(self) -> None:
         super().run()
-        self.health_pool.shutdown(wait=False)
+        self.liveness_pool.shutdown(wait=False)
 
     def accept(self, listener: socket.socket) -> None:
         """As gunicorn's, but a thread is chosen only once something was asked."""
@@ -71,17 +70,17 @@ class WebWorker(ThreadWorker):
         return super().handle(conn)
 
     def enqueue_req(self, conn: TConn) -> None:
-        conn.is_health_check = not self.is_stuck() and is_health_check(conn.sock)
-        if not conn.is_health_check:
+        conn.is_liveness_check = not self.is_stuck() and is_liveness_check(conn.sock)
+        if not conn.is_liveness_check:
             self.changed_at = self.changed_at if self.at_work else time.monotonic()
             self.at_work += 1
             super().enqueue_req(conn)
             return
-        done = self.health_pool.submit(self.handle, conn)
+        done = self.liveness_pool.submit(self.handle, conn)
         done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
-        if not conn.is_health_check:
+        if not conn.is_liveness_check:
             self.at_work -= 1
             self.changed_at = time.monotonic()
         super().finish_request(conn, fs)

@@ -30,10 +30,16 @@ class Answer:
         return self.body.decode()
 
 
-def fetch(url: str, method: str = "GET", body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+def fetch(
+    url: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    timeout: float = 60,
+) -> Answer:
     """One request, without following redirects."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
     try:
         connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, body, headers or {})
         response = connection.getresponse()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -263,6 +263,54 @@ def test_what_is_in_flight_is_finished(folder):
         with connection.getresponse() as answer:
             assert answer.status == 400, "read to its end, and its signature is missing"
         assert site.wait() == 0
+
+
+@contextmanager
+def silent_connections(site: Site, count: int, begin: bytes = b"") -> Iterator[list[socket.socket]]:
+    """So many people who begin to ask and say no more."""
+    with ExitStack() as stack:
+        connections = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=30)) for _ in range(count)
+        ]
+        for connection in connections:
+            connection.sendall(begin)
+        yield connections
+
+
+UPLOAD = b"POST /webhooks/razorpay HTTP/1.1\r\nHost: courses.example.org\r\nContent-Length: 1000\r\n\r\nabc"
+
+
+@pytest.mark.slow
+def test_it_is_alive_while_every_thread_is_busy(folder):
+    """As many slow uploads as there are threads, three times over, and six checks that never end."""
+    with (
+        at_work(folder, DRAIN_SECONDS="0", WEB_CONCURRENCY="1") as site,
+        silent_connections(site, 12, UPLOAD),
+        silent_connections(site, 6, b"GET /health/live HTTP/1.1\r\nX: "),
+    ):
+        time.sleep(0.5)
+        with pytest.raises(TimeoutError):
+            fetch(f"{site.url}/health/ready", headers=HTTPS, timeout=2)
+        for _ in range(10):
+            assert fetch(f"{site.url}/health/live", timeout=20).status == 200
+
+
+@pytest.mark.slow
+def test_whoever_asks_nothing_is_not_waited_for(folder):
+    with at_work(folder, DRAIN_SECONDS="0") as site, silent_connections(site, 5):
+        time.sleep(0.5)
+        site.signal("TERM")
+        assert site.seconds_to_end() < 30, "50 s are for what is in flight"
+
+
+@pytest.mark.slow
+def test_reloading_leaves_it_at_work(folder):
+    with at_work(folder, DRAIN_SECONDS="1") as site:
+        site.signal("HUP")
+        time.sleep(3)
+        assert site.get("/about").status == 200
+        site.signal("TERM")
+        assert site.seconds_to_end() < 30
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Health checks have threads of their own, so a process that is busy is not taken for one that is ill."""
+"""/health/live has a thread of its own, so a process that is busy is not taken for one that is ill."""
 
 import socket
 import time
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from coursebundler import web_worker
-from coursebundler.web_worker import WebWorker, is_health_check
+from coursebundler.web_worker import WebWorker, is_liveness_check
 
 
 @pytest.fixture
@@ -22,8 +22,10 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     ("request_text", "expected"),
     [
         (b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n", True),
-        (b"GET /health/ready HTTP/1.0\r\n\r\n", True),
+        (b"GET /health/live HTTP/1.0\r\n\r\n", True),
         (b"HEAD /health/live HTTP/1.1\r\n\r\n", True),
+        (b"GET /health/ready HTTP/1.1\r\n\r\n", False),
+        (b"GET /health/lively HTTP/1.1\r\n\r\n", False),
         (b"GET /courses HTTP/1.1\r\n\r\n", False),
         (b"POST /health/live HTTP/1.1\r\n\r\n", False),
         # A thread would wait for the rest of these.
@@ -33,18 +35,18 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         (b"GET /health/live HTTP/1.1\r\nX: " + b"x" * 5000 + b"\r\n\r\n", False),
     ],
 )
-def test_only_a_whole_health_check_is_one(pair, request_text, expected):
+def test_only_a_whole_liveness_check_is_one(pair, request_text, expected):
     ours, theirs = pair
     theirs.sendall(request_text)
-    assert is_health_check(ours) is expected
+    assert is_liveness_check(ours) is expected
     assert ours.recv(10_000) == request_text, "it has only been looked at"
 
 
 def test_silence_is_none(pair):
     began = time.monotonic()
-    assert not is_health_check(pair[0])
+    assert not is_liveness_check(pair[0])
     pair[1].close()
-    assert not is_health_check(pair[0])
+    assert not is_liveness_check(pair[0])
     assert time.monotonic() - began < 0.5
 
 

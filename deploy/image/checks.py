@@ -234,11 +234,12 @@ def wait_until(condition: Callable[[], bool], seconds: float = START_SECONDS) ->
 
 
 def mistakes(place: Place) -> Iterator[Result]:
-    for name, settings in (("SERVICE_ROLE", {"SERVICE_ROLE": "cook"}), ("SECRET_KEY", {"SECRET_KEY": ""})):
-        done = place.once(**{"SERVICE_ROLE": "frontend"} | settings)
+    for name, value in (("SERVICE_ROLE", "cook"), ("SECRET_KEY", ""), ("DRAIN_SECONDS", "an hour")):
+        done = place.once(**{"SERVICE_ROLE": "frontend"} | {name: value})
         said = done.errors.strip()
-        is_good = done.status == 2 and name in said and "Traceback" not in said
-        yield Result(f"a wrong {name}", is_good, f"{done.status}: {said[:90]}")
+        sentence = json.loads(said)["message"] if is_object(said) else f"no sentence but {said}"
+        is_good = done.status == 2 and name in sentence and "Traceback" not in said
+        yield Result(f"a wrong {name}", is_good, f"{done.status}: {sentence[:90]}")
 
 
 def last_line(*texts: str) -> str:

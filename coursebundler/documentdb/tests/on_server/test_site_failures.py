@@ -4,6 +4,8 @@ Clear errors meanwhile, nothing lost that was acknowledged, each purchase once, 
 """
 
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -100,6 +102,24 @@ def test_health_checks_do_not_wait_behind_a_crowd(world):
         for one in crowd:
             one.result()
     assert max(waits) < 3
+
+
+@pytest.mark.parametrize("crowd", [0, 12])
+def test_a_database_that_says_nothing_is_an_answer_too(world, crowd):
+    """Stopped, not killed: connections stay open and no answer comes. The load balancer waits for 5 s."""
+    with world.site(), ThreadPoolExecutor(12) as pool:
+        seconds_until(world.is_ready, 20)
+        os.kill(world.database.process.pid, signal.SIGSTOP)
+        try:
+            asked = [pool.submit(fetch, f"{world.url}/courses?q={number}") for number in range(crowd)]
+            lives = [seconds_of(world, "live", 200) for _ in range(3)]
+            ready = seconds_of(world, "ready", 503) if not crowd else 0
+        finally:
+            os.kill(world.database.process.pid, signal.SIGCONT)
+        assert max(lives) < 2, "however many wait for the database"
+        assert ready < 4.5
+        assert {one.result().status for one in asked} <= {200, 503}
+        assert seconds_until(world.is_ready, 20) < BACK_WITHIN_SECONDS
 
 
 def seconds_of(world: World, path: str, status: int) -> float:
