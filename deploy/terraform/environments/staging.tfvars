@@ -17,7 +17,7 @@ max_tasks    = 4
 interface_endpoints = false
 
 database_instance_class = "db.t4g.medium"
-database_instances      = 1
+database_instances      = 2 # So that a fail-over can be tried.
 
 dnssec           = false
 dns_query_logs   = false
