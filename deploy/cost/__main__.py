@@ -15,6 +15,8 @@ from deploy.simulate.document import write_quick
 
 IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/coursebundler@sha256:{'0' * 64}"
 
+SNAPSHOT = "arn:aws:rds:us-west-2:123456789012:cluster-snapshot:example"
+
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m deploy.cost", description="The monthly bill of the deployment.")
@@ -42,6 +44,8 @@ def planned() -> dict[str, Inventory]:
             copy.init()
             for standby in plan.STANDBYS:
                 values = ["-var-file=environments/production.tfvars", f"-var=image={IMAGE}", f"-var=standby={standby}"]
+                if standby == "serving":
+                    values.append(f"-var=standby_database_snapshot={SNAPSHOT}")
                 copy.run("plan", "-no-color", "-out=cost.tfplan", *values)
                 found[standby] = plan.read(copy.show("cost.tfplan"))
         except TerraformError as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from deploy.cost import usage as used
-from deploy.cost.plan import PRIMARY, Inventory, Item
+from deploy.cost.plan import PRIMARY, Inventory, Item, PlanError
 from deploy.cost.usage import Usage
 from deploy.simulate.students import HOURS_A_MONTH as HOURS
 
@@ -41,19 +41,20 @@ def tasks_of(name: str, item: Item, inventory: Inventory, usage: Usage) -> float
     """How many tasks of a service run: the least or the most of its range; those wanted if it has none."""
     for found in inventory.of("aws_appautoscaling_target"):
         if found.region == item.region and found.arguments["name"] == name:
-            is_full = usage.is_full and name != "worker" and item.region == PRIMARY
+            is_full = usage.is_full and name != "worker" and item.region == inventory.serving_region
             return float(found.arguments["most" if is_full else "least"])
     return float(item.arguments["desired"])
 
 
-def spot_share(tasks: float, weight: int, base: int = 2) -> float:
-    """Of the tasks, how many run on Spot: `weight` of each `weight + 1` beyond the on-demand base."""
-    return max(0.0, tasks - base) * weight / (weight + 1)
+def spot_share(tasks: float, spot: int, on_demand: int = 1, base: int = 2) -> float:
+    """Of the tasks, how many run on Spot: beyond the on-demand base, as the two weights say."""
+    return max(0.0, tasks - base) * spot / (spot + on_demand) if spot else 0.0
 
 
 def service(item: Item, inventory: Inventory, usage: Usage) -> Charges:
     tasks = tasks_of(item.arguments["name"], item, inventory, usage) * item.count
-    spot = spot_share(tasks, item.arguments["spot_weight"])
+    kept = item.arguments
+    spot = spot_share(tasks, kept["spot_weight"], kept["weight"], kept["base"])
     yield from task_hours(f"{item.arguments['name']}, on demand", (tasks - spot) * HOURS, inventory)
     if spot:
         yield from task_hours(f"{item.arguments['name']}, Spot", spot * HOURS, inventory, spot=True)
@@ -62,7 +63,7 @@ def service(item: Item, inventory: Inventory, usage: Usage) -> Charges:
 def task_hours(what: str, hours: float, inventory: Inventory, *, spot: bool = False) -> Charges:
     arm = "arm_" if inventory.variables["cpu_architecture"] == "ARM64" else ""
     suffix = " × fargate_spot_share" if spot else ""
-    cpu, memory = inventory.variables["task_cpu"] / 1024, inventory.variables["task_memory"] / 1024
+    cpu, memory = inventory.number("task_cpu") / 1024, inventory.number("task_memory") / 1024
     yield Charge(ECS, f"{what}: processors", f"fargate_{arm}vcpu_hour{suffix}", hours * cpu)
     yield Charge(ECS, f"{what}: memory", f"fargate_{arm}gb_hour{suffix}", hours * memory)
 
@@ -72,37 +73,49 @@ def schedule(item: Item, inventory: Inventory, _: Usage) -> Charges:
     yield from task_hours("scheduled commands", hours, inventory)
 
 
-def load_balancer(item: Item, _: Inventory, usage: Usage) -> Charges:
+def load_balancer(item: Item, inventory: Inventory, usage: Usage) -> Charges:
+    if (kind := item.arguments["kind"]) != "application":
+        raise PlanError(f"deploy/cost knows the price of application load balancers, not of a {kind} one.")
     yield Charge(ALB, "load balancer", "alb_hour", item.count * HOURS)
-    if item.region == PRIMARY:
+    if item.region == inventory.serving_region:
         yield Charge(ALB, "capacity units", "alb_lcu_hour", usage.lcu_hours)
     yield Charge(REST, "public IPv4 addresses", "public_ipv4_hour", item.count * item.arguments["addresses"] * HOURS)
 
 
-def nat(item: Item, _: Inventory, usage: Usage) -> Charges:
+def nat(item: Item, inventory: Inventory, usage: Usage) -> Charges:
     yield Charge(NAT, "gateways", "nat_hour", item.count * HOURS)
-    if item.region == PRIMARY:
-        yield Charge(NAT, "data", "nat_gb", usage.need.nat_gb + 5)
+    if item.region == inventory.serving_region:
+        has_endpoints = any(each.arguments["zones"] for each in inventory.of("aws_vpc_endpoint")
+                            if each.region == item.region)  # fmt: skip
+        # Without private ways, logs and images pass the gateway.
+        more = 0.0 if has_endpoints else usage.logs_gb + used.IMAGES_PULLED_GB
+        yield Charge(NAT, "data", "nat_gb", usage.need.nat_gb + used.OTHER_NAT_GB + more)
 
 
 def endpoint(item: Item, _: Inventory, usage: Usage) -> Charges:
+    if item.arguments["kind"] not in ("Interface", "Gateway"):
+        raise PlanError(f"deploy/cost knows no price of an endpoint of the kind {item.arguments['kind']}.")
     zones = item.count * item.arguments["zones"]
     if zones:
         yield Charge(REST, "interface endpoints", "interface_endpoint_hour", zones * HOURS)
         yield Charge(REST, "interface endpoints' data", "interface_endpoint_gb", usage.logs_gb / 4)
 
 
-def database(item: Item, _: Inventory, usage: Usage) -> Charges:
-    if item.arguments["storage"] == "standard":
+def database(item: Item, inventory: Inventory, usage: Usage) -> Charges:
+    optimized = "_iopt1" if item.arguments["storage"] == "iopt1" else ""
+    if not optimized and item.region == inventory.serving_region:
         yield Charge(DOCDB, "I/O", "docdb_io_million", usage.need.month_io / 1e6)
-    yield Charge(DOCDB, "storage", "docdb_storage_gb", usage.database_gb)
+    yield Charge(DOCDB, "storage", f"docdb_storage{optimized}_gb", usage.database_gb)
     if item.arguments["managed_password"]:
         yield Charge(REST, "secrets", "secret", item.count)
 
 
-def instance(item: Item, _: Inventory, __: Usage) -> Charges:
+def instance(item: Item, inventory: Inventory, __: Usage) -> Charges:
+    """I/O-optimised storage costs no I/O, but its instances are dearer."""
     name = item.arguments["class"]
-    yield Charge(DOCDB, f"{name}, {item.region}", f"docdb_{name}_hour", item.count * HOURS)
+    storage = {each.arguments["storage"] for each in inventory.of("aws_docdb_cluster") if each.region == item.region}
+    factor = " × docdb_iopt1_share" if "iopt1" in storage else ""
+    yield Charge(DOCDB, f"{name}, {item.region}", f"docdb_{name}_hour{factor}", item.count * HOURS)
 
 
 def bucket(item: Item, _: Inventory, __: Usage) -> Charges:
@@ -144,10 +157,11 @@ def edge_data(gigabytes: float) -> Charges:
         begin, left = end, left - part
 
 
-def firewall(item: Item, _: Inventory, usage: Usage) -> Charges:
+def firewall(item: Item, inventory: Inventory, usage: Usage) -> Charges:
     yield Charge(REST, "firewall: lists", "waf_acl", item.count)
     yield Charge(REST, "firewall: rules", "waf_rule", item.count * item.arguments["rules"])
-    if item.arguments["rules"] > 5:  # the site's; the other one is for media
+    most = max(each.arguments["rules"] for each in inventory.of("aws_wafv2_web_acl"))
+    if item.arguments["rules"] == most:  # the site's; the other one is for media
         yield Charge(REST, "firewall: requests", "waf_requests_million", usage.need.month_requests / 1e6)
 
 
@@ -165,21 +179,22 @@ def health_check(item: Item, _: Inventory, __: Usage) -> Charges:
 def cluster(item: Item, inventory: Inventory, usage: Usage) -> Charges:
     services = [found for found in inventory.of("aws_ecs_service") if found.region == item.region]
     tasks = sum(tasks_of(found.arguments["name"], found, inventory, usage) for found in services)
-    if item.region == PRIMARY:  # a standby that nobody asks says nothing of its routes
-        yield Charge(WATCHING, "our own metrics", "metric", usage.metrics, 10.0)
+    if item.region == inventory.serving_region:  # a region that nobody asks says nothing of its routes
+        metrics = usage.metrics(by_route=inventory.variables.get("metrics_by_route", False))
+        yield Charge(WATCHING, "our own metrics", "metric", metrics, 10.0)
     if item.arguments["insights"] == "enhanced":
         metrics = (1 + len(services) + tasks) * used.INSIGHTS_METRICS
         yield Charge(WATCHING, "Container Insights", "insights_metric", metrics)
     if inventory.count("aws_guardduty_detector"):
-        processors = tasks * inventory.variables["task_cpu"] / 1024
+        processors = tasks * inventory.number("task_cpu") / 1024
         yield Charge(REST, "GuardDuty in the tasks", "guardduty_runtime_vcpu", processors)
 
 
-def log_group(item: Item, inventory: Inventory, usage: Usage) -> Charges:
-    """All groups share one amount of logs, which is put down once, for the primary region."""
-    if item.region == PRIMARY:
-        yield Charge(WATCHING, "logs taken in", "logs_gb", usage.logs_gb, 5.0)
-        yield Charge(WATCHING, "logs kept", "logs_stored_gb", usage.logs_stored_gb, 5.0)
+def log_group(_: Item, inventory: Inventory, usage: Usage) -> Charges:
+    """All groups share one amount of logs, which is put down once, and kept as long as the group that keeps longest."""
+    days = max(each.arguments["days"] or used.FOR_EVER_DAYS for each in inventory.of("aws_cloudwatch_log_group"))
+    yield Charge(WATCHING, "logs taken in", "logs_gb", usage.logs_gb, 5.0)
+    yield Charge(WATCHING, f"logs kept {days} days", "logs_stored_gb", usage.logs_stored_gb(days), 5.0)
 
 
 def alarm(item: Item, _: Inventory, __: Usage) -> Charges:
@@ -198,11 +213,14 @@ def secret(item: Item, _: Inventory, __: Usage) -> Charges:
     yield Charge(REST, "secrets", "secret", item.count * item.arguments["copies"])
 
 
-def vault(item: Item, _: Inventory, usage: Usage) -> Charges:
-    kept = usage.database_gb * (1 + 0.1 * (used.SNAPSHOTS - 1))
+def vault(item: Item, inventory: Inventory, usage: Usage) -> Charges:
+    """One snapshot a night, kept as the backup plan says; each beyond the first is a tenth of the database."""
+    snapshots = max((each.arguments["days"] for each in inventory.of("aws_backup_plan")), default=0)
+    kept = usage.database_gb * (1 + used.CHANGED_A_DAY * (snapshots - 1)) if snapshots else 0.0
     yield Charge(REST, f"snapshots in {item.region}", "backup_gb", item.count * kept)
     if item.region != PRIMARY:
-        yield Charge(REST, "snapshots copied", "region_transfer_gb", item.count * usage.database_gb * 0.1 * 30)
+        copied = item.count * usage.database_gb * used.CHANGED_A_DAY * 30
+        yield Charge(REST, "snapshots copied", "region_transfer_gb", copied)
 
 
 def registry(item: Item, _: Inventory, __: Usage) -> Charges:

@@ -1,6 +1,6 @@
 """What a plan has that decides the bill: types, regions, counts and few arguments of `terraform show -json`.
 
-`inventory.json` keeps that for the plans of the three kinds of standby, so that the bill can be computed, and checked,
+`inventory.json` keeps that for the plans of each kind of standby, so that the bill can be computed, and checked,
 on a machine without Terraform. A test with Terraform makes it again and compares.
 """
 
@@ -14,8 +14,10 @@ from typing import Any
 
 INVENTORY = Path(__file__).with_name("inventory.json")
 PRIMARY = "us-east-1"
-STANDBYS = ("none", "pilot-light", "warm")
+STANDBY = "us-west-2"
+STANDBYS = ("none", "pilot-light", "warm", "serving")
 VARIABLES = ("task_cpu", "task_memory", "cpu_architecture", "database_instance_class", "single_nat", "standby")
+NUMBERS = ("task_cpu", "task_memory")
 
 Arguments = dict[str, Any]
 
@@ -45,6 +47,19 @@ class Inventory:
     def count(self, kind: str) -> int:
         return sum(item.count for item in self.of(kind))
 
+    @property
+    def serving_region(self) -> str:
+        """Where the traffic goes: to the standby once that one has taken over."""
+        return STANDBY if self.variables.get("standby") == "serving" else PRIMARY
+
+    def number(self, name: str) -> float:
+        """A variable that is a number. Raises PlanError if the plan has none."""
+        value = self.variables.get(name)
+        try:
+            return float(value)  # type: ignore[arg-type]  # None is told below
+        except (TypeError, ValueError) as error:
+            raise PlanError(f"The plan's variable {name} is {value!r}, which is no number.") from error
+
 
 # --- What is kept of a resource ---
 
@@ -70,8 +85,15 @@ def _alarm(values: Arguments) -> Arguments:
 
 
 def _service(values: Arguments) -> Arguments:
-    weights = {each["capacity_provider"]: each["weight"] or 0 for each in _blocks(values, "capacity_provider_strategy")}
-    return {"name": values["name"], "spot_weight": weights.get("FARGATE_SPOT", 0), "desired": values["desired_count"]}
+    providers = {each["capacity_provider"]: each for each in _blocks(values, "capacity_provider_strategy")}
+    on_demand, spot = providers.get("FARGATE", {}), providers.get("FARGATE_SPOT", {})
+    return {
+        "name": values["name"],
+        "desired": values["desired_count"],
+        "base": on_demand.get("base") or 0,
+        "weight": on_demand.get("weight") or 0,
+        "spot_weight": spot.get("weight") or 0,
+    }
 
 
 def _range(values: Arguments) -> Arguments:
@@ -100,9 +122,17 @@ def _schedule(values: Arguments) -> Arguments:
     return {"runs": round(runs_a_month(values["schedule_expression"]), 1) if is_on else 0}
 
 
+def _days(values: Arguments) -> Arguments:
+    """For how long snapshots are kept, by the rule that keeps them longest."""
+    lifecycles = [each for rule in _blocks(values, "rule") for each in _blocks(rule, "lifecycle")]
+    return {"days": max((each.get("delete_after") or 0 for each in lifecycles), default=0)}
+
+
 KEPT: dict[str, Callable[[Arguments], Arguments]] = {
     "aws_appautoscaling_policy": _tracking_alarms,
     "aws_appautoscaling_target": _range,
+    "aws_backup_plan": _days,
+    "aws_cloudwatch_log_group": lambda values: {"days": values.get("retention_in_days") or 0},
     "aws_cloudwatch_metric_alarm": _alarm,
     "aws_docdb_cluster": lambda values: {
         "storage": values.get("storage_type") or "standard",
@@ -113,11 +143,15 @@ KEPT: dict[str, Callable[[Arguments], Arguments]] = {
         "insights": next((each["value"] for each in _blocks(values, "setting")), "disabled"),
     },
     "aws_ecs_service": _service,
-    "aws_lb": lambda values: {"addresses": 0 if values.get("internal") else len(_blocks(values, "subnets"))},
+    "aws_lb": lambda values: {
+        "kind": values.get("load_balancer_type") or "application",
+        "addresses": 0 if values.get("internal") else len(_blocks(values, "subnets")),
+    },
     "aws_route53_health_check": _health_check,
     "aws_scheduler_schedule": _schedule,
     "aws_secretsmanager_secret": lambda values: {"copies": 1 + len(_blocks(values, "replica"))},
     "aws_vpc_endpoint": lambda values: {
+        "kind": values.get("vpc_endpoint_type") or "Gateway",
         "zones": len(_blocks(values, "subnet_ids")) if values.get("vpc_endpoint_type") == "Interface" else 0,
     },
     "aws_wafv2_web_acl": lambda values: {"rules": len(_blocks(values, "rule"))},
@@ -128,19 +162,37 @@ KEPT: dict[str, Callable[[Arguments], Arguments]] = {
 def region_of(change: Arguments) -> str:
     """The standby's module is in the other region, whatever its resources say."""
     if str(change.get("module_address", "")).startswith("module.standby"):
-        return "us-west-2"
+        return STANDBY
     return str((change["change"]["after"] or {}).get("region") or PRIMARY)
+
+
+def with_zones(change: Arguments, zones: int) -> Arguments:
+    """What a resource will be. Subnets that are not there yet are one in each zone."""
+    after, unknown = change["after"], change.get("after_unknown") or {}
+    return after | {name: [None] * zones for name in ("subnets", "subnet_ids") if unknown.get(name) is True}
+
+
+def variables_of(plan: Arguments) -> Arguments:
+    """`-var` gives numbers as text."""
+    found = {name: plan["variables"][name].get("value") for name in VARIABLES}
+    for name in NUMBERS:
+        if isinstance(found[name], str) and found[name].isdecimal():
+            found[name] = int(found[name])
+    settings = (plan["variables"].get("settings") or {}).get("value") or {}
+    is_on = str(settings.get("METRICS_BY_ROUTE", "")).lower() in ("true", "1", "yes", "on")
+    return found | {"metrics_by_route": is_on}
 
 
 def read(plan: Arguments) -> Inventory:
     """From the JSON of a plan. Raises PlanError if it is none."""
     try:
         changes = [change for change in plan["resource_changes"] if change["mode"] == "managed"]
-        variables = {name: plan["variables"][name].get("value") for name in VARIABLES}
+        variables = variables_of(plan)
+        zones = len((plan["variables"].get("availability_zones") or {}).get("value") or "abc")
         counted: Counter[tuple[str, str, str]] = Counter()
         for change in changes:
-            if (values := change["change"]["after"]) is not None:
-                kept = KEPT.get(change["type"], lambda _: {})(values)
+            if change["change"]["after"] is not None:
+                kept = KEPT.get(change["type"], lambda _: {})(with_zones(change["change"], zones))
                 counted[(change["type"], region_of(change), json.dumps(kept, sort_keys=True))] += 1
     except (KeyError, TypeError, AttributeError) as error:
         raise PlanError(f"That is no plan as `terraform show -json` prints it: {error!r}.") from error

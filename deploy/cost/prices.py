@@ -1,6 +1,7 @@
 """The prices of deploy/cost/prices.json. Each has its source and date; `basis` says how far to trust it."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,14 +43,19 @@ def read(path: Path = FILE) -> Prices:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PriceError(f"{path.name} cannot be read: {error}.") from error
+    if not isinstance(content, dict):
+        raise PriceError(f"{path.name} is no JSON object of prices.")
     return Prices({name: parse(name, row) for name, row in content.items()})
 
 
 def parse(name: str, row: dict[str, object]) -> Price:
     if not isinstance(row, dict) or set(row) != FIELDS:
         raise PriceError(f"The price {name} needs exactly {', '.join(sorted(FIELDS))}.")
-    if not isinstance(row["price"], int | float) or row["price"] < 0:
+    if isinstance(row["price"], bool) or not isinstance(row["price"], int | float) or not 0 <= row["price"] < math.inf:
         raise PriceError(f"The price {name} is {row['price']!r}, which is no amount.")
+    for text in ("unit", "region", "source", "date"):
+        if not isinstance(row[text], str) or not row[text]:
+            raise PriceError(f"The price {name} does not say its {text}.")
     if row["basis"] not in BASES:
         raise PriceError(f"The price {name} has the basis {row['basis']!r}, not one of {', '.join(BASES)}.")
     return Price(**row)  # type: ignore[arg-type]

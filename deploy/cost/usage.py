@@ -19,7 +19,10 @@ COMPRESSED = 0.15  # of what is taken in is kept
 SCHEDULED_MINUTES = 2.0  # of a task, for one scheduled command
 CONFIG_ITEMS = 1_000  # a month and region: tasks' network interfaces come and go
 SECURITY_CHECKS = 3_000  # a month and region
-SNAPSHOTS = 35  # kept, each a tenth of the database beyond the first
+CHANGED_A_DAY = 0.1  # of the database: the size of a night's snapshot beyond the first
+OTHER_NAT_GB = 5.0  # through NAT besides orders: updates of lists, calls of AWS without an endpoint
+IMAGES_PULLED_GB = 10.0  # by tasks that start, a month
+FOR_EVER_DAYS = 3_653  # what a group without a limit is counted for
 
 
 @dataclass(frozen=True)
@@ -28,23 +31,21 @@ class Usage:
 
     need: Demand
     is_full: bool
-    logs_kept_days: int = 400
 
     @property
     def database_gb(self) -> float:
         return 10 + self.need.database_gb
 
-    @property
-    def metrics(self) -> float:
-        return SERVICE_METRICS + 3 * ROUTES
+    @staticmethod
+    def metrics(*, by_route: bool) -> float:
+        return SERVICE_METRICS + (3 * ROUTES if by_route else 0)
 
     @property
     def logs_gb(self) -> float:
         return PLATFORM_LOGS_GB + self.need.logs_gb
 
-    @property
-    def logs_stored_gb(self) -> float:
-        return self.logs_gb * COMPRESSED * self.logs_kept_days / 30
+    def logs_stored_gb(self, days: int) -> float:
+        return self.logs_gb * COMPRESSED * days / 30
 
     @property
     def lcu_hours(self) -> float:

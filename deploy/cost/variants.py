@@ -51,7 +51,22 @@ def instance_class(name: str) -> Change:
 
 
 def instances(count: int) -> Change:
-    return lambda inventory: changed(inventory, "aws_docdb_cluster_instance", lambda item: replace(item, count=count))
+    """At most so many in each region."""
+    return lambda inventory: changed(
+        inventory, "aws_docdb_cluster_instance", lambda item: replace(item, count=min(count, item.count))
+    )
+
+
+def with_days(kind: str, days: int) -> Change:
+    return lambda inventory: changed(inventory, kind, lambda item: replace(item, arguments={"days": days}))
+
+
+def snapshots(days: int) -> Change:
+    return with_days("aws_backup_plan", days)
+
+
+def logs(days: int) -> Change:
+    return with_days("aws_cloudwatch_log_group", days)
 
 
 def without(*kinds: str) -> Change:
@@ -110,7 +125,23 @@ SAVING = (
     Switch("no Container Insights", "region/cluster.tf", "no figures for single tasks", plain_insights),
 )
 OTHER = (
+    Switch(
+        "metrics of each route",
+        '`settings = { METRICS_BY_ROUTE = "true" }`',
+        "nothing; without it the log lines have them, and Logs Insights adds them up",
+        lambda inventory: with_variables(inventory, metrics_by_route=True),
+    ),
+    Switch("snapshots for 90 days, not 35", "`backup_days = 90`", "nothing; it is dearer", snapshots(90)),
+    Switch("logs for two years, not 400 days", "`log_retention_days = 731`", "nothing; it is dearer", logs(731)),
     Switch("no Spot", "`spot_weight = 0`", "nothing; it is dearer", spot(0)),
+    Switch(
+        "I/O-optimised storage",
+        '`database_storage_type = "iopt1"`',
+        "nothing; it pays from about 400,000 students on",
+        lambda inventory: changed(
+            inventory, "aws_docdb_cluster", lambda item: replace(item, arguments=item.arguments | {"storage": "iopt1"})
+        ),
+    ),
     Switch("db.r6g.large", "`database_instance_class`", "nothing; it is dearer", instance_class("db.r6g.large")),
 )
 
