@@ -41,5 +41,4 @@ DEPLOYMENTS = [
     Deployment("staging", "staging"),
     Deployment("production-pilot-light", "production", "pilot-light"),
     Deployment("production-serving", "production", "serving", SNAPSHOT),
-    Deployment("production-warm-copies", "production", "warm", is_applied=False),
 ]

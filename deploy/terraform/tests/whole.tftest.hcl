@@ -160,27 +160,6 @@ run "pilot_light" {
   }
 }
 
-run "serving" {
-  command = plan
-  variables {
-    standby                   = "serving"
-    standby_database_snapshot = "arn:aws:rds:us-west-2:123456789012:cluster-snapshot:x"
-  }
-
-  assert {
-    condition     = local.serving_region == "us-west-2" && aws_route53_health_check.primary.child_health_threshold > length(aws_route53_health_check.primary.child_healthchecks)
-    error_message = "The primary counts as lost, so that the origin's name leads to the standby."
-  }
-  assert {
-    condition     = !one(aws_route53_record.origin_standby[0].alias).evaluate_target_health
-    error_message = "Nothing but a person turns back: the primary's database lacks what was sold over there."
-  }
-  assert {
-    condition     = toset(keys(aws_backup_plan.nightly)) == toset(["us-east-1", "us-west-2"]) && contains(keys(aws_s3_bucket_replication_configuration.main), "backups-standby")
-    error_message = "What is sold over there is kept in both regions too."
-  }
-}
-
 run "warm_with_a_global_cluster" {
   command = plan
   variables {
