@@ -14,14 +14,15 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 
 
 class Ecs:
-    """One cluster. `fails` are images that ECS gives up, or "service image"; `exits` the status of a command, `calls`
-    what was asked."""
+    """One cluster. `fails` are images that ECS gives up, or "service image", `stays_unhealthy` those whose deployments
+    never end; `exits` the status of a command, `calls` what was asked."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.services: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, dict[str, Any]] = {}
         self.fails: set[str] = set()
+        self.stays_unhealthy: set[str] = set()
         self.exits: dict[str, int] = {}
         self.runs_forever = False
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -100,6 +101,7 @@ class Ecs:
             "image"
         ]
         end = "FAILED" if {image, f"{body['service']} {image}"} & self.fails else "COMPLETED"
+        end = "IN_PROGRESS" if image in self.stays_unhealthy else end
         service |= {"before": service["now"], "now": arn, "states": ["IN_PROGRESS"], "end": end}
         return {"service": {"serviceName": body["service"]}}
 
@@ -110,7 +112,9 @@ class Ecs:
 
     def ListTasks(self, body: dict[str, Any]) -> dict[str, Any]:
         found = [arn for arn, task in self.tasks.items() if not self._is_over(task)]
-        return {"taskArns": [arn for arn in found if self.tasks[arn]["startedBy"] == body["startedBy"]]}
+        if "startedBy" in body:
+            return {"taskArns": [arn for arn in found if self.tasks[arn]["startedBy"] == body["startedBy"]]}
+        return {"taskArns": [arn for arn in found if f"/{body['family']}:" in self.tasks[arn]["taskDefinition"]]}
 
     def _is_over(self, task: dict[str, Any]) -> bool:
         return task["seen"] > 1 and not self.runs_forever
@@ -120,7 +124,8 @@ class Ecs:
         task = self.tasks[arn]
         task["seen"] += 1
         if not self._is_over(task):
-            return {"tasks": [{"taskArn": arn, "lastStatus": "RUNNING", "containers": [{"name": "app"}]}]}
+            running = {"taskArn": arn, "lastStatus": "RUNNING", "startedBy": task["startedBy"]}
+            return {"tasks": [running | {"containers": [{"name": "app"}]}]}
         command = task["overrides"]["containerOverrides"][0]["command"][2]
         container = {"name": "app", "exitCode": self.exits.get(command, 0)}
         stopped = {"lastStatus": "STOPPED", "stoppedReason": "Essential container in task exited"}

@@ -70,13 +70,14 @@ class Aws:
         except ParamValidationError as error:
             raise Failed(f"{service} {operation} was asked wrongly: {error}", "This is a fault in deploy/.") from None
         except BotoCoreError as error:
-            raise Failed(f"AWS cannot be asked ({service} {operation}): {error}", advice_on("")) from None
+            what = f"AWS cannot be asked ({service} {operation}): {error}"
+            raise Failed(what, advice_on(type(error).__name__)) from None
 
 
 def advice_on(code: str) -> str:
     if "AccessDenied" in code or "Unauthorized" in code:
         return "The role that you have may not do this. deploy/terraform says which rights the deploying role has."
-    if "Expired" in code or "Token" in code:
+    if any(word in code for word in ("Expired", "Token", "Credential", "SSO", "Profile")):
         return "Log in again (aws sso login), and repeat with --from this step."
     return "Look at `aws sts get-caller-identity`, and repeat with --from this step."
 

@@ -2,8 +2,11 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from deploy.rollout import steps
 from deploy.rollout.aws import Aws, DryAws
@@ -31,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
     release.add_argument("--skip", action="append", default=[], choices=STEPS, metavar="STEP", help="leave one out")
     release.add_argument("--site", default="", help="the address for the smoke test, unless it is the site's own")
     release.add_argument("--architecture", choices=PLATFORMS, default="X86_64", help="as cpu_architecture in Terraform")
-    _action(actions, "rollback", "every service to the version before")
+    back = _action(actions, "rollback", "every service to the version before")
+    back.add_argument("--further", action="store_true", help="although something older than the newest runs already")
     _action(actions, "status", "what runs now")
     _action(actions, "image", "the image that runs, for Terraform's -var image=")
     run = _action(actions, "run", "one management command as a task, with its log and its exit status")
@@ -67,15 +71,40 @@ def main(arguments: list[str]) -> int:
         print("\n".join(STEPS) if options.list else parser().format_help())
         return 0 if options.list else 2
     try:
-        act(options)
+        with _stopped_by_sigterm():
+            act(options)
+            sys.stdout.flush()
     except Misused as wrong:
         return _told(wrong, 2)
     except Failed as failed:
         return _told(failed, 1)
     except KeyboardInterrupt:
-        print("\nStopped. What ran at AWS runs on; every step can be repeated.", file=sys.stderr)
+        return _told(Failed("Stopped. What was begun at AWS goes on there.", STOPPED.format(options.environment)), 1)
+    except BrokenPipeError:
+        # Whoever read has gone; Python would say so once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        return _told(Failed(f"This machine refuses: {error}.", "Mend it, and repeat."), 1)
     return 0
+
+
+STOPPED = "`deploy/deploy status {0}` shows what runs; the same command goes on, `deploy/deploy rollback {0}` back."
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """As by Ctrl-C: GitHub ends a run that is cancelled so, and temporary folders have to go."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -92,18 +121,20 @@ def _told(failed: Failed, status: int) -> int:
 
 
 def act(options: argparse.Namespace) -> None:
+    if options.action == "run" and not options.command:
+        raise Misused("Which command?", "For example: deploy/deploy run staging -- create_roles")
     release = prepared(options)
-    names = chosen(options) if options.action == "release" else [options.action]
+    names = chosen(options) if options.action == "release" else getattr(options, "command", [options.action])
     confirm(options, release, names)
     if options.action == "release":
         for name in names:
             do_step(release, name)
     elif options.action == "run":
-        if not options.command:
-            raise Misused("Which command?", "For example: deploy/deploy run staging -- create_roles")
         steps.run_command(release, options.command, is_newest=options.newest)
+    elif options.action == "rollback":
+        steps.rollback(release, is_further=options.further)
     else:
-        {"rollback": steps.rollback, "status": steps.status, "image": steps.print_image}[options.action](release)
+        {"status": steps.status, "image": steps.print_image}[options.action](release)
 
 
 def prepared(options: argparse.Namespace) -> Release:
@@ -134,11 +165,16 @@ def confirm(options: argparse.Namespace, release: Release, names: list[str]) -> 
     steps.check_account(release)
     place = release.place
     where = f"{place.environment}, account {place.account}, {place.region}"
-    print(f"{options.action} {release.tag} → {where}: {', '.join(names)}")
+    what = ", ".join(names) if options.action == "release" else " ".join(names)
+    print(" ".join(filter(None, [options.action, release.tag, "→", f"{where}: {what}"])))
     if not sys.stdin.isatty():
         raise Misused("Nobody is there to ask.", "Say --yes.")
-    if input("Go on? [yes] ").strip().lower() != "yes":
-        raise Failed("Not confirmed.", "Nothing was changed.")
+    try:
+        said = input("Go on? [yes] ").strip().lower()
+    except EOFError:
+        said = ""
+    if said != "yes":
+        raise Failed("Not confirmed.", "Nothing was changed. To go on, type the word yes.")
 
 
 def do_step(release: Release, name: str) -> None:

@@ -27,6 +27,23 @@ def described(aws: Aws, place: Place) -> dict[str, dict[str, Any]]:
     return found
 
 
+def refuse_another_deployment(aws: Aws, place: Place, definitions: dict[str, str] | None = None) -> None:
+    """Raises Failed if a service is on its way to something other than `definitions`: somebody else releases now.
+
+    Two at once would take each other for the version to go back to.
+    """
+    for name, service in described(aws, place).items():
+        target = str(service["taskDefinition"])
+        is_ours = definitions is not None and definitions[name] == target
+        states = {entry.get("rolloutState") for entry in service["deployments"] if entry["taskDefinition"] == target}
+        if len(service["deployments"]) > 1 and "IN_PROGRESS" in states and not is_ours:
+            raise Failed(
+                f"Another deployment runs: {name} is on its way to {target.rpartition('/')[2]}.",
+                f"Wait for its end (`deploy/deploy status {place.environment}`), or take it back:"
+                f" `deploy/deploy rollback {place.environment}`.",
+            )
+
+
 def move(aws: Aws, place: Place, definitions: dict[str, str]) -> None:
     """Starts the deployments; a service that has the definition already stays as it is."""
     before = in_use(aws, place)
@@ -90,9 +107,17 @@ def roll(aws: Aws, place: Place, definitions: dict[str, str], *, seconds: float 
         except Failed as second:
             raise Failed(
                 f"{failed.what} And the way back failed: {second.what}",
-                f"`deploy/deploy status {place.environment}` shows what runs; `deploy/deploy rollback` tries again.",
+                f"ECS goes on trying. `deploy/deploy status {place.environment}` shows what runs, the services' events"
+                f" say why; to try again: `deploy/deploy release {place.environment} --from roll` of a version that"
+                " works.",
             ) from None
         raise Failed(f"{failed.what} Every service is back at what it ran before.", failed.advice) from None
+
+
+def is_newest(aws: Aws, current_arn: str) -> bool:
+    """Whether nothing newer has been registered than the image that the service runs."""
+    family = current_arn.rpartition("/")[2].rsplit(":", 1)[0]
+    return image_of(definition_of(aws, family)) == image_of(definition_of(aws, current_arn))
 
 
 def previous(aws: Aws, place: Place, current_arn: str) -> str:

@@ -1,5 +1,7 @@
 """The steps of a release, in their order. Each can be repeated, and begun with."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +42,7 @@ class Release:
 
 
 def check(release: Release) -> None:
-    """The right account, a commit that others can see, a cluster that is there."""
+    """The right account, everything in a commit, a cluster that is there and at rest."""
     caller = release.aws.ask("sts", "get_caller_identity")
     refuse_another_account(release.place, caller["Account"])
     if release.programs.ask("git", "status", "--porcelain"):
@@ -50,6 +52,7 @@ def check(release: Release) -> None:
     in_use = services.in_use(release.aws, release.place)
     for name, arn in in_use.items():
         release.aws.say(f"  {name} runs {arn.rpartition('/')[2]}")
+    services.refuse_another_deployment(release.aws, release.place)
 
 
 def image(release: Release) -> None:
@@ -81,9 +84,10 @@ def plan(release: Release) -> None:
 def migrate(release: Release) -> None:
     """As a task of the new version, before any of its code serves; the code that serves must bear the new tables."""
     arn = release.definition("migrate")
-    label = f"migrate-{release.tag}"[:36]
+    label = f"migrate-{release.tag}"
+    tasks.refuse_another_migration(release.aws, release.place, label)
     tasks.run(release.aws, release.place, arn, ["migrate", "--no-input"], label)
-    tasks.run(release.aws, release.place, arn, ["create_roles"], f"roles-{release.tag}"[:36])
+    tasks.run(release.aws, release.place, arn, ["create_roles"], f"roles-{release.tag}")
 
 
 def upload_static(release: Release) -> None:
@@ -100,6 +104,7 @@ def register(release: Release) -> None:
 def roll(release: Release) -> None:
     """Services get the new tasks, ECS waits for them to be healthy; if not, everything goes back."""
     definitions = {name: release.definition(name) for name in SERVICES}
+    services.refuse_another_deployment(release.aws, release.place, definitions)
     services.roll(release.aws, release.place, definitions)
 
 
@@ -139,12 +144,23 @@ STEPS: dict[str, Callable[[Release], None]] = {
 }
 
 
-def rollback(release: Release) -> None:
-    """Every service to its previous version, schedules too. Tables stay as they are: the older code bears them."""
+def rollback(release: Release, *, is_further: bool = False) -> None:
+    """Every service to its previous version, schedules too. Tables stay as they are: the older code bears them.
+
+    Said twice, it does not go back twice: unless `is_further`, services that do not run the newest stay.
+    """
     check_account(release)
+    in_use = services.in_use(release.aws, release.place)
+    moved = {name for name, arn in in_use.items() if is_further or services.is_newest(release.aws, arn)}
+    if not moved:
+        raise Failed(
+            "The services run a version older than the newest already: it was taken back, or never came.",
+            f"One version further back: deploy/deploy rollback {release.place.environment} --further",
+        )
+    # A release that was stopped half-way has moved some of them only.
     before = {
-        name: services.previous(release.aws, release.place, arn)
-        for name, arn in services.in_use(release.aws, release.place).items()
+        name: services.previous(release.aws, release.place, arn) if name in moved else arn
+        for name, arn in in_use.items()
     }
     one_image = {tasks.image_of(tasks.definition_of(release.aws, arn)) for arn in before.values()}
     if len(one_image) > 1:
@@ -195,4 +211,6 @@ def run_command(release: Release, command: list[str], *, is_newest: bool = False
     image_name = tasks.image_of(tasks.definition_of(release.aws, worker))
     family = "scheduled" if tasks.role_arn(release.place, command) else "migrate"
     arn = tasks.register(release.aws, release.place, family, image_name)
-    tasks.run(release.aws, release.place, arn, command, f"run-{command[0]}"[:36])
+    # The whole command: another date is another task.
+    digest = hashlib.sha256(json.dumps(command).encode()).hexdigest()[:8]
+    tasks.run(release.aws, release.place, arn, command, f"run-{command[0][:40]}-{digest}")

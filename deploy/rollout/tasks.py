@@ -92,13 +92,26 @@ def run(
     task = wait_for(aws, place, arn, seconds)
     definition = definition_of(aws, definition_arn)
     show_log(aws, definition, arn)
-    [container] = [entry for entry in task["containers"] if entry["name"] == "app"]
+    container: dict[str, Any] = next((entry for entry in task.get("containers", []) if entry["name"] == "app"), {})
     if container.get("exitCode") != 0:
         reason = container.get("reason") or task.get("stoppedReason", "")
         raise Failed(
             f"{' '.join(command)} ended with {container.get('exitCode', 'no status')}. {reason}".rstrip(),
             "Its log is above. The services still run what they ran before; mend it, and repeat with --from this step.",
         )
+
+
+def refuse_another_migration(aws: Aws, place: Place, label: str) -> None:
+    """Raises Failed if another version's migrations run now."""
+    arns = aws.ask("ecs", "list_tasks", cluster=place.prefix, family=place.family("migrate"), desiredStatus="RUNNING")[
+        "taskArns"
+    ]
+    if not arns:
+        return
+    for task in aws.ask("ecs", "describe_tasks", cluster=place.prefix, tasks=arns)["tasks"]:
+        by = task.get("startedBy", "")
+        if by.startswith("migrate-") and by != label:
+            raise Failed(f"The migrations of another version run: {by}.", "Wait for their end, and repeat.")
 
 
 def start(aws: Aws, place: Place, definition_arn: str, command: list[str], label: str) -> str:
@@ -143,9 +156,10 @@ def network(aws: Aws, place: Place) -> dict[str, Any]:
 def wait_for(aws: Aws, place: Place, arn: str, seconds: float) -> dict[str, Any]:
     ends_at = time.monotonic() + seconds
     while True:
-        [task] = aws.ask("ecs", "describe_tasks", cluster=place.prefix, tasks=[arn])["tasks"]
-        if task["lastStatus"] == "STOPPED":
-            return dict(task)
+        # For a moment ECS may not know a task that it has just started.
+        found = aws.ask("ecs", "describe_tasks", cluster=place.prefix, tasks=[arn])["tasks"]
+        if found and found[0]["lastStatus"] == "STOPPED":
+            return dict(found[0])
         if time.monotonic() > ends_at:
             raise Failed(
                 f"The task still runs after {seconds:.0f} s: {arn}.",
