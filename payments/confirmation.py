@@ -89,14 +89,17 @@ def mark_paid(order: Order, payment: GatewayPayment | None) -> bool:
             logger.error("Payment %s is not what order %s asks for; a person must look.", payment.id, order.pk)
         return False
     became_paid, is_new_payment = run_in_transaction(lambda: _book(order, payment))
-    if became_paid:
-        _tell_paid(order, payment.id, payment.amount_paise)
-    elif is_new_payment:
+    if is_new_payment and not became_paid:
         _warn_if_paid_twice(order, payment)
     return True
 
 
 def _tell_paid(order: Order, payment_id: str, amount_paise: int) -> None:
+    """Once it is stored, and never if it is not: a subscription's order is made and paid in a larger transaction."""
+    on_commit(lambda: _count_paid(order, payment_id, amount_paise))
+
+
+def _count_paid(order: Order, payment_id: str, amount_paise: int) -> None:
     log_event("order_paid", order=order.pk, payment=payment_id, amount_paise=amount_paise)
     metrics.put(OrdersPaid=1, OrdersPaidPaise=amount_paise)
 
@@ -106,22 +109,23 @@ def _mark_free(order: Order) -> bool:
     if order.amount_paise:
         logger.error("Order %s costs something and cannot be given away.", order.pk)
         return False
-    became_paid = run_in_transaction(lambda: _book_free(order))
-    if became_paid:
-        _tell_paid(order, "", 0)
+    run_in_transaction(lambda: _book_free(order))
     return Order.objects.paid().filter(pk=order.pk).exists()
 
 
-def _book_free(order: Order) -> bool:
+def _book_free(order: Order) -> None:
     became_paid = _set_paid(order, Order.Status.CREATED)
+    if became_paid:
+        _tell_paid(order, "", 0)
     if became_paid or Order.objects.paid().filter(pk=order.pk).exists():
         _complete(order, "paid:free", "Nothing to pay.")
-    return became_paid
 
 
 def _book(order: Order, payment: GatewayPayment) -> tuple[bool, bool]:
     """(whether this call made it paid, whether the payment is new to the ledger)."""
     became_paid = _set_paid(order, Order.Status.CREATED, Order.Status.CANCELLED)
+    if became_paid:
+        _tell_paid(order, payment.id, payment.amount_paise)
     if became_paid and pricing.has_lost_a_credit(order):
         logger.error("Order %s was made cheaper by what has gone back since; a person must look.", order.pk)
         OrderEvent.note(order, "credit_lost", CREDIT_LOST)

@@ -59,10 +59,9 @@ def test_nor_in_a_thread(told):
 
 
 def test_warnings_are_logged(told, caplog):
-    streams.take_over("worker")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        logging.captureWarnings(capture=True)
+        streams.take_over("worker")
         warnings.warn("old", UserWarning, stacklevel=1)
     assert [record.name for record in caplog.records] == ["py.warnings"]
     assert told() == []

@@ -16,9 +16,12 @@ from django.db import connection
 from django.utils import timezone
 
 from coursebundler import heartbeat, metrics
+from coursebundler.db import run_in_transaction
 from courses.models import Grant
 from payments import worker as worker_module
+from payments.confirmation import mark_paid
 from payments.models import Order, WebhookEvent
+from payments.razorpay import fetch_payment
 from payments.views import webhook as webhook_view
 from payments.worker import LONGEST_PAUSE_SECONDS, PAUSE_SECONDS, Worker, pause_seconds
 from scripts.lint import PRODUCTION
@@ -227,6 +230,7 @@ def test_a_place_that_cannot_be_written_to_is_a_sentence(monkeypatch, tmp_path):
 
 
 # --- What happens is counted ---
+@pytest.mark.django_db(transaction=True)
 def test_an_order_that_is_paid_is_counted_once(sandbox, order, told, webhook):
     payment_id = sandbox.pay(order)["razorpay_payment_id"]
     webhook("payment.captured", payment_id)
@@ -234,6 +238,23 @@ def test_an_order_that_is_paid_is_counted_once(sandbox, order, told, webhook):
     assert (measured["OrdersPaid"], measured["OrdersPaidPaise"]) == (1, 49900)
     webhook("payment.captured", payment_id, event_id="evt_2")
     assert "OrdersPaid" not in told()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_rolled_back_is_not_counted(sandbox, order, told):
+    """As when a subscription's charge, whose order is made and paid in one transaction, has to start over."""
+    payment = fetch_payment(sandbox.pay(order)["razorpay_payment_id"])
+
+    def fail_in_the_end() -> None:
+        assert mark_paid(order, payment)
+        raise RuntimeError("after all")
+
+    with pytest.raises(RuntimeError):
+        run_in_transaction(fail_in_the_end)
+    assert "OrdersPaid" not in told()
+    assert not Order.objects.paid().exists()
+    run_in_transaction(lambda: mark_paid(order, payment))
+    assert told()["OrdersPaid"] == 1
 
 
 def test_the_age_of_a_webhook_is_measured(sandbox, order, told, webhook):
