@@ -11,14 +11,14 @@ class Deployment:
 
     Args:
         settings: beside those of environments/<environment>.tfvars.
-        is_applied: whether it is also applied and its state looked at, or only planned.
+        is_planned_again: whether a second plan is made, too; what the others would show there, these do.
     """
 
     name: str
     environment: str
     standby: str = "none"
     settings: tuple[str, ...] = ()
-    is_applied: bool = True
+    is_planned_again: bool = True
 
     @property
     def arguments(self) -> list[str]:
@@ -39,6 +39,6 @@ DEPLOYMENTS = [
     PRODUCTION,
     Deployment("production-warm", "production", "warm", (*GLOBAL, LAUNCH)),
     Deployment("staging", "staging"),
-    Deployment("production-pilot-light", "production", "pilot-light"),
-    Deployment("production-serving", "production", "serving", SNAPSHOT),
+    Deployment("production-pilot-light", "production", "pilot-light", is_planned_again=False),
+    Deployment("production-serving", "production", "serving", SNAPSHOT, is_planned_again=False),
 ]

@@ -154,10 +154,10 @@ class Checks:
         return rules.check(subject) + problems
 
     def deployment(self, deployment: Deployment) -> Findings:
-        """One environment from plan to rules; what is not applied is planned."""
-        if not deployment.is_applied:
-            return self.plan(deployment)
-        return self.apply(deployment) or [*self.plan_again(deployment), *self.look(deployment)]
+        """One environment from plan to rules."""
+        found = self.apply(deployment) or self.look(deployment)
+        again = self.plan_again(deployment) if deployment.is_planned_again and deployment.name in self.states else []
+        return [*again, *found]
 
     def ecs(self) -> Findings:
         """After production has been applied."""
@@ -201,7 +201,7 @@ FIRST: list[Step] = [
 
 
 def _of(deployment: Deployment) -> Step:
-    verb = "plan, apply, second plan, rules" if deployment.is_applied else "plan"
+    verb = "plan, apply, second plan, rules" if deployment.is_planned_again else "plan, apply, rules"
     return f"{deployment.name}: {verb}", lambda checks: checks.deployment(deployment)
 
 
