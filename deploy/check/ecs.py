@@ -19,7 +19,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from moto.server import ThreadedMotoServer
 
 from deploy.check.rules import Problem
-from deploy.check.state import State
+from deploy.check.state import Resource, State
 from deploy.check.values import Checker
 
 PLACEHOLDER = re.compile(r"(?<!\$)\$\{(\w+)\}")
@@ -246,14 +246,58 @@ def _by_registration(files: EcsFiles) -> list[Problem]:
 def _by_state(files: EcsFiles, state: State) -> Iterator[Problem]:
     message = "Terraform makes of the file what it says."
     for container in state.containers():
-        wanted = files.raw(container.role)["containerDefinitions"][0]
-        for text in _unlike(wanted, container.values):
+        task = files.raw(container.role)
+        wanted = task["containerDefinitions"][0]
+        found = [*_unlike(wanted, container.values), *_task_differences(task, container.task)]
+        for text in found:
             yield _problem("state", message, container.role, f"{container.address}: {text}")
     for policy in state.of("appautoscaling_policy"):
         service = policy["resource_id"].rpartition("/")[2].rpartition("-")[2]
         wanted = {item["PolicyName"]: item for item in files.raw(f"scaling/{service}")["policies"]}.get(policy["name"])
         for text in _policy_differences(wanted, policy.values):
             yield _problem("state", message, f"scaling/{service}", f"{policy.address}: {text}")
+    for service in SERVICES:
+        for text in _alarm_differences(files.raw(f"scaling/{service}")["alarms"], service, state):
+            yield _problem("state", message, f"scaling/{service}", text)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _task_differences(wanted: Json, task: Resource) -> Iterator[str]:
+    """What is around the containers; a key that cluster.tf does not pass on would be lost without a word."""
+    values = {_snake(name): value for name, value in wanted.items() if name != "containerDefinitions"}
+    volumes, platform = values.pop("volumes", []), values.pop("runtime_platform", {})
+    for name, value in values.items():
+        yield from _unlike(value, task[name], f".{name}")
+    for name, value in platform.items():
+        yield from _unlike(value, task.block("runtime_platform").get(_snake(name)), f".runtimePlatform.{name}")
+    made = [volume["name"] for volume in task.blocks("volume")]
+    if any(set(volume) != {"name"} for volume in volumes) or sorted(made) != sorted(one["name"] for one in volumes):
+        yield f".volumes are {made}, not {volumes}"
+
+
+def _alarm_differences(alarms: list[Json], service: str, state: State) -> Iterator[str]:
+    """Every argument of a scaling alarm but its actions, which the rules follow."""
+    for cluster in state.of("ecs_cluster"):
+        made = {
+            found["alarm_name"]: found
+            for found in state.of("cloudwatch_metric_alarm")
+            if found.region == cluster.region
+        }
+        for alarm in alarms:
+            text = json.dumps(alarm).replace("${cluster}", cluster["name"]).replace("${service}", service)
+            wanted = json.loads(text)
+            found = made.get(wanted["AlarmName"])
+            if not found:
+                yield f"there is no {wanted['AlarmName']}"
+                continue
+            dimensions = {item["Name"]: item["Value"] for item in wanted.pop("Dimensions")}
+            values = {_snake(name): value for name, value in wanted.items() if name != "AlarmActions"}
+            for name, value in (values | {"dimensions": dimensions}).items():
+                if found[name] != value:
+                    yield f"{found.address}: {name} is {found[name]!r}, not {value!r}"
 
 
 def _unlike(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
@@ -277,7 +321,7 @@ def _steps(config: Json) -> list[tuple[str, str, int]]:
     names = ("metric_interval_lower_bound", "metric_interval_upper_bound")
     found = []
     for step in config.get("step_adjustment") or config.get("StepAdjustments") or []:
-        plain = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): value for name, value in step.items()}
+        plain = {_snake(name): value for name, value in step.items()}
         bounds = ["" if plain.get(name) in (None, "") else str(float(plain[name])) for name in names]
         found.append((bounds[0], bounds[1], plain["scaling_adjustment"]))
     return sorted(found)
@@ -292,6 +336,7 @@ def _policy_differences(wanted: Json | None, values: Json) -> Iterator[str]:
         stated = wanted["StepScalingPolicyConfiguration"]
         pairs = [(stated["Cooldown"], config.get("cooldown")), (_steps(stated), _steps(config))]
         pairs.append((stated["AdjustmentType"], config.get("adjustment_type")))
+        pairs.append((stated.get("MinAdjustmentMagnitude"), config.get("min_adjustment_magnitude")))
     else:
         config = (values["target_tracking_scaling_policy_configuration"] or [{}])[0]
         stated = wanted["TargetTrackingScalingPolicyConfiguration"]

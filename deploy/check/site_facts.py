@@ -37,6 +37,11 @@ def _variables() -> list[str]:
     return re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M)
 
 
+def _image_user() -> str:
+    """The number of the user that the Dockerfile makes; everything in the image belongs to somebody else."""
+    return re.findall(r"^USER (\d+)", (ROOT / "Dockerfile").read_text(), re.M)[-1]
+
+
 def _modules() -> list[str]:
     """What `python -m` finds of ours."""
     return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "coursebundler").rglob("*.py")]
@@ -69,8 +74,8 @@ def _of_django() -> dict[str, Any]:
 
 def facts() -> dict[str, Any]:
     """Keys: port, keepalive, timeout, graceful_timeout, drain_seconds, commands, health_paths, metrics, roles,
-    required, variables, modules, runbook."""
-    found = _served() | _of_django()
+    required, variables, modules, runbook, image_user."""
+    found = _served() | _of_django() | {"image_user": _image_user()}
     return found | {"required": _required(), "variables": _variables(), "modules": _modules(), "runbook": _anchors()}
 
 

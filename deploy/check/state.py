@@ -76,11 +76,17 @@ class State:
     def __init__(self, shown: dict[str, Any]) -> None:
         found = [item for item in _resources(shown["values"]["root_module"]) if item["mode"] == "managed"]
         self.resources = [self._resource(item) for item in found]
+        self._data = [item for item in _resources(shown["values"]["root_module"]) if item["mode"] == "data"]
 
     @staticmethod
     def _resource(item: dict[str, Any]) -> Resource:
         module = item["address"].rpartition(f"{item['type']}.{item['name']}")[0].rstrip(".")
         return Resource(item["address"], item["type"], item["name"], module, item["values"])
+
+    def data(self, type_name: str, attribute: str) -> dict[str, dict[str, Any]]:
+        """What was looked up and not made, by this attribute; `aws_` is left out."""
+        found = [item["values"] for item in self._data if item["type"] == f"aws_{type_name}"]
+        return {str(values[attribute]): values for values in found}
 
     def of(self, *types: str) -> list[Resource]:
         """All resources of these types; `aws_` may be left out."""

@@ -1,22 +1,26 @@
 """Who reaches whom."""
 
 import ipaddress
+import re
 from collections import defaultdict
 
-from deploy.check.rules import Findings, Subject, rule
+from deploy.check.rules import Findings, Subject, policies, rule
 from deploy.check.state import Resource, State
 
 WORLD = {"0.0.0.0/0", "::/0"}
+LEAST_PREFIX = 8
 # Ports on which a task may talk to the whole world: Razorpay and AWS; mail submission.
 OUTWARD_PORTS = {443, 587}
 
 
-def _range(found: Resource) -> tuple[int, int]:
+def ports_of(found: Resource) -> tuple[int, int]:
     return (0, 65535) if found["ip_protocol"] == "-1" else (int(found["from_port"]), int(found["to_port"]))
 
 
 def _is_to_world(found: Resource) -> bool:
-    return bool({found["cidr_ipv4"], found["cidr_ipv6"]} & WORLD)
+    """Also half of the world: 0.0.0.0/1 and its like belong to nobody whom we know."""
+    wide = [text for text in (found["cidr_ipv4"], found["cidr_ipv6"]) if text]
+    return any(ipaddress.ip_network(text, strict=False).prefixlen < LEAST_PREFIX for text in wide)
 
 
 def groups_of_services(state: State) -> set[str]:
@@ -41,7 +45,7 @@ def closed_to_the_world(subject: Subject) -> Findings:
     """Nothing is open to 0.0.0.0/0: the load balancer answers CloudFront and Route 53's health checkers only."""
     for found in subject.state.of("vpc_security_group_ingress_rule"):
         if _is_to_world(found):
-            yield found.address, f"ports {_range(found)}"
+            yield found.address, f"ports {ports_of(found)}"
     for group in subject.state.of("security_group", "default_security_group"):
         for inline in group.blocks("ingress") + group.blocks("egress"):
             yield group.address, f"an inline rule ({inline.get('from_port')}): rules are resources of their own"
@@ -53,7 +57,7 @@ def closed_to_the_world(subject: Subject) -> Findings:
 def few_ways_out(subject: Subject) -> Findings:
     """To the whole world there is HTTPS and mail submission, and nothing else."""
     for found in subject.state.of("vpc_security_group_egress_rule"):
-        first, last = _range(found)
+        first, last = ports_of(found)
         if _is_to_world(found) and not (first == last and first in OUTWARD_PORTS):
             yield found.address, f"ports {first} to {last}"
 
@@ -85,27 +89,27 @@ def database_from_tasks_only(subject: Subject) -> Findings:
     reached = set()
     for found in subject.state.of("vpc_security_group_ingress_rule"):
         if found["security_group_id"] in databases:
-            if found["referenced_security_group_id"] not in tasks or _range(found) != (27017, 27017):
-                yield found.address, f"from {found['referenced_security_group_id'] or 'addresses'}, {_range(found)}"
+            if found["referenced_security_group_id"] not in tasks or ports_of(found) != (27017, 27017):
+                yield found.address, f"from {found['referenced_security_group_id'] or 'addresses'}, {ports_of(found)}"
             reached.add((found["security_group_id"], found["referenced_security_group_id"]))
     for found in subject.state.of("vpc_security_group_egress_rule"):
         if found["security_group_id"] in databases:
             yield found.address, "the database needs no way out"
 
 
-def _pairs(state: State, type_name: str, port: int) -> set[tuple[str, str]]:
+def pairs_of_groups(state: State, type_name: str, port: int) -> set[tuple[str, str]]:
     """(group, other group) for which a rule lets this port through."""
     return {
         (found["security_group_id"], found["referenced_security_group_id"])
         for found in state.of(type_name)
-        if _range(found)[0] <= port <= _range(found)[1] and found["referenced_security_group_id"]
+        if ports_of(found)[0] <= port <= ports_of(found)[1] and found["referenced_security_group_id"]
     }
 
 
 def _passes(state: State, sources: list[str], targets: list[str], port: int) -> bool:
     """Whether rules on both sides let a connection through."""
-    out = _pairs(state, "vpc_security_group_egress_rule", port)
-    into = {(source, target) for target, source in _pairs(state, "vpc_security_group_ingress_rule", port)}
+    out = pairs_of_groups(state, "vpc_security_group_egress_rule", port)
+    into = {(source, target) for target, source in pairs_of_groups(state, "vpc_security_group_ingress_rule", port)}
     return any((source, target) in out & into for source in sources for target in targets)
 
 
@@ -164,17 +168,26 @@ def _default_routes(state: State, table_id: str) -> list[Resource]:
     ]
 
 
-def _table_of(state: State, subnet: Resource) -> str:
+def _routes(state: State, table_id: str) -> list[str]:
+    """Where everything leads that is not in the network itself, also what is written into the table."""
+    tables = [found for found in state.of("route_table", "default_route_table") if found["id"] == table_id]
+    inline = [route for table in tables for route in table.blocks("route")]
+    single = [found.values for found in state.of("route") if found["route_table_id"] == table_id]
+    names = ("destination_cidr_block", "destination_ipv6_cidr_block", "cidr_block", "ipv6_cidr_block")
+    return [str(next((route[name] for name in names if route.get(name)), "a list")) for route in [*single, *inline]]
+
+
+def table_of(state: State, subnet: Resource) -> str:
     found = [link for link in state.of("route_table_association") if link["subnet_id"] == subnet["id"]]
     return found[0]["route_table_id"] if found else ""
 
 
 def _default_route(state: State, subnet: Resource) -> Resource | None:
-    found = _default_routes(state, _table_of(state, subnet))
+    found = _default_routes(state, table_of(state, subnet))
     return found[0] if found else None
 
 
-def _subnets(state: State, ids: list[str]) -> list[Resource]:
+def subnets_of(state: State, ids: list[str]) -> list[Resource]:
     known = state.known("subnet", "id")
     return [known[name] for name in ids if name in known]
 
@@ -183,17 +196,17 @@ def _subnets(state: State, ids: list[str]) -> list[Resource]:
 def every_subnet_has_its_table(subject: Subject) -> Findings:
     """Every subnet has a route table of ours: the network's main table is nobody's decision."""
     for subnet in subject.state.of("subnet"):
-        if not _table_of(subject.state, subnet):
+        if not table_of(subject.state, subnet):
             yield subnet.address, "has no route table"
 
 
 @rule
 def isolated_database(subject: Subject) -> Findings:
-    """The database's subnets have no way to or from the internet."""
+    """The database's subnets have no route at all: nothing leads out of their network."""
     for group in subject.state.of("docdb_subnet_group"):
-        for subnet in _subnets(subject.state, group["subnet_ids"]):
-            if _default_route(subject.state, subnet):
-                yield subnet.address, "has a default route"
+        for subnet in subnets_of(subject.state, group["subnet_ids"]):
+            for destination in _routes(subject.state, table_of(subject.state, subnet)):
+                yield subnet.address, f"has a route to {destination}"
 
 
 @rule
@@ -210,7 +223,7 @@ def tasks_are_private(subject: Subject) -> Findings:
         if not gateway:
             yield subnet.address, "no way out through a NAT gateway"
         elif len(gateways) > 1:
-            zone = _subnets(state, [gateway["subnet_id"]])[0]["availability_zone"]
+            zone = subnets_of(state, [gateway["subnet_id"]])[0]["availability_zone"]
             if zone != subnet["availability_zone"]:
                 yield subnet.address, f"goes out through {zone}, whose failure would cut it off"
     if subject.environment == "production" and len({found["subnet_id"] for found in state.of("nat_gateway")}) < 3:
@@ -219,7 +232,7 @@ def tasks_are_private(subject: Subject) -> Findings:
 
 def _task_subnets(state: State) -> list[Resource]:
     names = {name for service in state.of("ecs_service") for name in service.block("network_configuration")["subnets"]}
-    return _subnets(state, sorted(names))
+    return subnets_of(state, sorted(names))
 
 
 @rule
@@ -229,10 +242,60 @@ def gateways_are_public(subject: Subject) -> Findings:
     placed = [(found, [found["subnet_id"]]) for found in state.of("nat_gateway")]
     placed += [(found, found["subnets"]) for found in state.of("lb") if not found["internal"]]
     for found, names in placed:
-        for subnet in _subnets(state, names):
+        for subnet in subnets_of(state, names):
             route = _default_route(state, subnet)
             if not route or not route["gateway_id"]:
                 yield found.address, f"{subnet.address} leads to no internet gateway"
+
+
+@rule
+def addresses_on_purpose(subject: Subject) -> Findings:
+    """Nothing gets a public address because of where it is started."""
+    for subnet in subject.state.of("subnet"):
+        if subnet["map_public_ip_on_launch"] or subnet["assign_ipv6_address_on_creation"]:
+            yield subnet.address, "gives public addresses away"
+
+
+@rule
+def names_are_answered(subject: Subject) -> Findings:
+    """A network answers for names: without both switches private endpoints and the database have none."""
+    for vpc in subject.state.of("vpc"):
+        if vpc["enable_dns_support"] is False or not vpc["enable_dns_hostnames"]:
+            yield vpc.address, f"DNS {vpc['enable_dns_support']}, names {vpc['enable_dns_hostnames']}"
+
+
+@rule
+def traffic_is_logged(subject: Subject) -> Findings:
+    """All traffic of each network is logged, accepted or not, to a place that exists and lets the logs in."""
+    places = subject.state.known("s3_bucket", "arn") | subject.state.known("cloudwatch_log_group", "arn")
+    logged = {}
+    for found in subject.state.of("flow_log"):
+        logged[found["vpc_id"]] = found
+        bucket, _, folder = str(found["log_destination"]).partition("/")
+        if bucket not in places or places[bucket].region != found.region:
+            yield found.address, f"writes to {found['log_destination']}"
+        elif places[bucket].type == "aws_s3_bucket" and not writes_logs(subject.state, places[bucket], folder):
+            yield found.address, f"may not write to {folder} of its bucket"
+        if found["traffic_type"] != "ALL":
+            yield found.address, f"only {found['traffic_type']}"
+    for vpc in subject.state.of("vpc"):
+        if vpc["id"] not in logged:
+            yield vpc.address, "nobody could say who talked to whom"
+
+
+def writes_logs(state: State, bucket: Resource, folder: str) -> bool:
+    """Whether the bucket's policy lets a service of AWS write below this folder."""
+    policy = state.partner(bucket, "s3_bucket_policy", "bucket")
+    return any(
+        statement.is_allow
+        and statement.covers("s3:PutObject", f"{bucket['arn']}/{folder}/AWSLogs/{_account(bucket)}/x")
+        for statement in policies.statements(policy["policy"] if policy else None)
+    )
+
+
+def _account(bucket: Resource) -> str:
+    """Ours is in the bucket's name."""
+    return next(iter(re.findall(r"\d{12}", bucket["bucket"])), "")
 
 
 @rule
@@ -246,7 +309,7 @@ def three_zones(subject: Subject) -> Findings:
         (found, found["subnet_ids"]) for found in state.of("vpc_endpoint") if found["vpc_endpoint_type"] == "Interface"
     ]
     for found, names in placed:
-        zones = {subnet["availability_zone"] for subnet in _subnets(state, names)}
+        zones = {subnet["availability_zone"] for subnet in subnets_of(state, names)}
         if len(zones) < 3:
             yield found.address, f"is in {sorted(zones)}"
 
@@ -274,25 +337,3 @@ def default_group_is_closed(subject: Subject) -> Findings:
     for vpc in subject.state.of("vpc"):
         if vpc["id"] not in closed:
             yield vpc.address, "its default security group is AWS's, which lets everything out"
-
-
-@rule
-def endpoints_are_reachable(subject: Subject) -> Findings:
-    """Interface endpoints let the tasks in on 443, and every task's table leads to S3's gateway endpoint."""
-    state = subject.state
-    for found in state.of("vpc_endpoint"):
-        if found["vpc_endpoint_type"] == "Interface":
-            into = {
-                source
-                for _, source in _pairs(state, "vpc_security_group_ingress_rule", 443)
-                if _ in found["security_group_ids"]
-            }
-            services = [one for one in state.of("ecs_service") if one.region == found.region]
-            for service in services:
-                if not into & set(service.block("network_configuration")["security_groups"]):
-                    yield found.address, f"does not let {service.address} in"
-    routed = {table for found in state.of("vpc_endpoint") for table in found["route_table_ids"] or []}
-    for service in state.of("ecs_service"):
-        for subnet in _subnets(state, service.block("network_configuration")["subnets"]):
-            if _table_of(state, subnet) not in routed:
-                yield subnet.address, "reaches S3 through NAT, which costs by the gigabyte"

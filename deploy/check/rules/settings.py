@@ -158,7 +158,88 @@ def site_addresses(subject: Subject) -> Findings:
             yield container.address, f"PROXY_COUNT is {container.environment.get('PROXY_COUNT', 'not set')}"
 
 
-# What each role does with which objects (courses/storage.py, docs/media.md).
+# What every task of a region is told alike: a worker that looks at another database settles nothing.
+ALIKE = (
+    "SITE_URL",
+    "ALLOWED_HOSTS",
+    "PROXY_COUNT",
+    "DATABASE_URL",
+    "DATABASE_SECRET_ARN",
+    "MEDIA_STORAGE_URL",
+    "CLOUDFRONT_KEY_ID",
+    "DEFAULT_FROM_EMAIL",
+    "CONTACT_EMAIL",
+    "LOG_LEVEL",
+)
+
+
+@rule
+def tasks_agree(subject: Subject) -> Findings:
+    """All tasks of a region are told the same of the site, its database and its media, and have the same secrets."""
+    told: dict[tuple[str, str], object] = {}
+    for container in subject.state.containers():
+        values = {name: container.environment.get(name) for name in ALIKE} | {"secrets": container.secrets}
+        for name, value in values.items():
+            expected = told.setdefault((container.task.region, name), value)
+            if value != expected:
+                yield container.address, f"{name} is {value}, elsewhere {expected}"
+
+
+@rule
+def nothing_of_a_laptop(subject: Subject) -> Findings:
+    """No task is told what is for a developer's machine only."""
+    for container in subject.state.containers():
+        if container.environment.get("DEBUG", "").lower() not in ("", "false", "0", "no", "off"):
+            yield container.address, "shows people its insides (DEBUG)"
+        if container.environment.get("LOG_LEVEL", "INFO").upper() == "DEBUG" and subject.environment == "production":
+            yield container.address, "logs every query (LOG_LEVEL)"
+
+
+@rule
+def uploads_are_accelerated(subject: Subject) -> Findings:
+    """Media are in the region's bucket of that name, by the fast way in, which is switched on for it."""
+    buckets = subject.state.known("s3_bucket", "bucket")
+    fast = {found["bucket"] for found in subject.state.of("s3_bucket_accelerate_configuration")}
+    for container in subject.state.containers():
+        url = urlsplit(container.environment.get("MEDIA_STORAGE_URL", ""))
+        bucket = buckets.get(url.netloc)
+        if (
+            parse_qs(url.query).get("accelerate") != ["true"]
+            or not bucket
+            or not {bucket["id"], bucket["bucket"]} & fast
+        ):
+            yield container.address, f"uploads to {url.netloc} take the slow way"
+
+
+@rule
+def dumps_have_a_place(subject: Subject) -> Findings:
+    """One-off and scheduled tasks know a bucket for dumps in their region (BACKUP_URL); no service needs it."""
+    buckets = subject.state.known("s3_bucket", "bucket")
+    for container in subject.state.containers():
+        given = container.environment.get("BACKUP_URL", "")
+        url = urlsplit(given)
+        if (container.role in ("migrate", "scheduled")) != bool(given):
+            yield container.address, f"BACKUP_URL is {given or 'not set'}"
+        elif given and (
+            url.scheme != "s3"
+            or url.path != "/dumps"
+            or url.netloc not in buckets
+            or buckets[url.netloc].region != container.task.region
+            or parse_qs(url.query).get("region") != [container.task.region]
+        ):
+            yield container.address, f"BACKUP_URL is {given}"
+
+
+@rule
+def master_user_is_for_few(subject: Subject) -> Findings:
+    """Migrations and the rotation know where the cluster's own user is, and no service does."""
+    for container in subject.state.containers():
+        arn = container.environment.get("DATABASE_MASTER_SECRET_ARN")
+        if (container.role in ("migrate", "scheduled")) != (arn is not None):
+            yield container.address, f"DATABASE_MASTER_SECRET_ARN is {arn or 'not set'}"
+
+
+# What each role does with which objects (courses/storage/, docs/media.md).
 MEDIA_RIGHTS = {
     "frontend": [("s3:PutObject", "public/photos/x"), ("s3:GetObject", "private/captions/x")],
     "backend": [

@@ -20,6 +20,12 @@ FARGATE = {
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
 HEALTH_LIMITS = {"interval": (5, 300), "timeout": (2, 60), "retries": (1, 10), "startPeriod": (0, 300)}
 MOST_STOP_TIMEOUT = 120
+MOST_SECONDS_HANGING, LEAST_SECONDS_TO_START = 60, 15
+# Lines that wait while CloudWatch is away; Docker's own default is a megabyte.
+LEAST_LOG_BUFFER_KB = 1024
+WEB = ("frontend", "backend")
+FAMILIES = (*WEB, "worker", "migrate", "scheduled")
+MIGRATE = ["python", "manage.py", "migrate", "--no-input"]
 
 
 @rule
@@ -39,6 +45,9 @@ def fargate_task(subject: Subject) -> Findings:
         roles = [task["execution_role_arn"], task["task_role_arn"]]
         if None in roles or roles[0] == roles[1]:
             yield task.address, f"execution role {roles[0]}, task role {roles[1]}"
+        system = task.block("runtime_platform").get("operating_system_family")
+        if system not in (None, "LINUX") or task["pid_mode"] or task["ipc_mode"]:
+            yield task.address, f"{system}, processes {task['pid_mode']}, memory {task['ipc_mode']}"
 
 
 @rule
@@ -68,6 +77,11 @@ def _health_problem(check: dict, site: dict) -> str:
     for name, (least, most) in HEALTH_LIMITS.items():
         if not least <= check.get(name, least) <= most:
             return f"{name} {check[name]} is not from {least} to {most}"
+    interval, timeout = check.get("interval", 30), check.get("timeout", 5)
+    if timeout >= interval or interval * check.get("retries", 3) > MOST_SECONDS_HANGING:
+        return f"{check.get('retries')} × {interval} s, timeout {timeout} s: it could hang for minutes"
+    if check.get("startPeriod", 0) < LEAST_SECONDS_TO_START:
+        return f"counts failures {check.get('startPeriod', 0)} s after the start"
     return program_problem(command[1:], site)
 
 
@@ -100,9 +114,15 @@ def command_exists(subject: Subject) -> Findings:
             yield container.address, problem
         if container.role not in subject.site["roles"] and not container["command"]:
             yield container.address, "has no command, so it would run the image's own, which is a service"
+        if container.role in subject.site["roles"] and container["command"]:
+            yield container.address, "has a command: a service runs the image's own, by its SERVICE_ROLE"
+        if container["entryPoint"]:
+            yield container.address, "goes around the image's entry point"
+        if container.role == "migrate" and container["command"] != MIGRATE:
+            yield container.address, f"runs {' '.join(container['command'] or [])}"
 
 
-def _weaknesses(container: Container) -> list[str]:
+def _weaknesses(container: Container, image_user: str) -> list[str]:
     linux = container["linuxParameters"] or {}
     found = {
         f"user {container['user']}": not re.fullmatch(r"[1-9]\d*(:[1-9]\d*)?", container["user"] or ""),
@@ -111,6 +131,7 @@ def _weaknesses(container: Container) -> list[str]:
         "it adds capabilities": bool((linux.get("capabilities") or {}).get("add")),
         "no process reaps children": linux.get("initProcessEnabled") is not True,
         "privileged": container["privileged"] is True,
+        "not the image's user": (container["user"] or "").partition(":")[0] != image_user,
     }
     return [text for text, is_so in found.items() if is_so]
 
@@ -119,7 +140,7 @@ def _weaknesses(container: Container) -> list[str]:
 def hardened(subject: Subject) -> Findings:
     """A container runs as a numbered user without capabilities, on a root file system that it cannot change."""
     for container in subject.state.containers():
-        for text in _weaknesses(container):
+        for text in _weaknesses(container, subject.site["image_user"]):
             yield container.address, text
 
 
@@ -142,6 +163,8 @@ def one_image(subject: Subject) -> Findings:
         expected = images.setdefault(container.task.region, container["image"])
         if not re.search(r"@sha256:[0-9a-f]{64}$", container["image"]) or container["image"] != expected:
             yield container.address, container["image"]
+        if container["versionConsistency"] not in (None, "enabled"):
+            yield container.address, "two tasks of one deployment may run different bytes (versionConsistency)"
 
 
 @rule
@@ -166,6 +189,23 @@ def log_group_exists(subject: Subject) -> Findings:
             yield container.address, f"{log.get('logDriver')} to {group}"
         if options.get("mode") != "non-blocking":
             yield container.address, "a log group that cannot be reached would stop the program (mode non-blocking)"
+        if _kilobytes(options.get("max-buffer-size", "")) < LEAST_LOG_BUFFER_KB:
+            yield container.address, f"keeps {options.get('max-buffer-size', 'no line')} while CloudWatch is away"
+
+
+def _kilobytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+)([km])", text)
+    return int(found[1]) * {"k": 1, "m": 1024}[found[2]] if found else 0
+
+
+@rule
+def own_log(subject: Subject) -> Findings:
+    """Each task writes into the log of its name, in streams of its name: deploy/deploy reads a one-off task's there."""
+    for container in subject.state.containers():
+        options = (container["logConfiguration"] or {}).get("options") or {}
+        group, prefix = str(options.get("awslogs-group")), options.get("awslogs-stream-prefix")
+        if not group.endswith(f"/{container.role}") or prefix != container.role:
+            yield container.address, f"log {group}, streams {prefix}"
 
 
 @rule
@@ -193,3 +233,36 @@ def service_runs_its_task(subject: Subject) -> Findings:
         roles = {container.role for container in subject.state.tasks_of_service(service)}
         if roles != {service["name"].rpartition("-")[2]}:
             yield service.address, f"runs {roles or service['task_definition']}"
+
+
+@rule
+def family_is_ours(subject: Subject) -> Findings:
+    """A task definition's name is its environment's and its role's, and no other's: roles and alarms go by it."""
+    clusters = {cluster.region: cluster["name"] for cluster in subject.state.of("ecs_cluster")}
+    seen: set[tuple[str, str]] = set()
+    for task in subject.state.of("ecs_task_definition"):
+        role = task["family"].removeprefix(f"{clusters.get(task.region)}-")
+        if role not in FAMILIES or (role, task.region) in seen:
+            yield task.address, f"is called {task['family']}"
+        seen.add((role, task.region))
+
+
+@rule
+def only_web_tasks_listen(subject: Subject) -> Findings:
+    """A web task declares the one TCP port that the load balancer sends to; nothing else listens."""
+    for container in subject.state.containers():
+        ports = [(one["containerPort"], one.get("protocol") or "tcp") for one in container["portMappings"] or []]
+        expected = [(subject.site["port"], "tcp")] if container.role in WEB else []
+        if ports != expected:
+            yield container.address, f"declares {ports}"
+
+
+@rule
+def as_measured(subject: Subject) -> Findings:
+    """A web task has two processes of four threads, which was measured to be best for half a processor."""
+    for container in subject.state.containers():
+        given = container.environment
+        if container.role in WEB and (given.get("WEB_CONCURRENCY", "2"), given.get("WEB_THREADS", "4")) != ("2", "4"):
+            yield container.address, f"{given.get('WEB_CONCURRENCY')} × {given.get('WEB_THREADS')}"
+        if given.get("HOST", "0.0.0.0") != "0.0.0.0":  # noqa: S104  (a container's door)
+            yield container.address, f"listens on {given['HOST']} only"

@@ -107,6 +107,22 @@ IN_THE_STATE = [
         "always",
     ),
     Defect(
+        "an argument of a task that Terraform does not pass on",
+        "ecs/migrate.json",
+        '  "volumes"',
+        '  "ephemeralStorage": {"sizeInGiB": 50},\n  "volumes"',
+        "ecs_state",
+        "ephemeral_storage",
+    ),
+    Defect(
+        "an argument of an alarm that Terraform does not pass on",
+        "ecs/scaling/backend.json",
+        '"AlarmActions": ["policy:cpu-out"]',
+        '"ActionsEnabled": false,\n      "AlarmActions": ["policy:cpu-out"]',
+        "ecs_state",
+        "actions_enabled",
+    ),
+    Defect(
         "Terraform says something else than the file",
         f"{REGION}/scaling.tf",
         "= each.value.StepScalingPolicyConfiguration.Cooldown",

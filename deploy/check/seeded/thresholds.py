@@ -1,0 +1,133 @@
+"""The figures of scaling: one mistake for each rule of rules/thresholds.py, or more."""
+
+from deploy.check.seeded.defect import REGION, Defect
+
+FRONTEND, BACKEND, WORKER = (f"ecs/scaling/{name}.json" for name in ("frontend", "backend", "worker"))
+
+DEFECTS = [
+    Defect(
+        "a cool-down of half an hour", FRONTEND, '"Cooldown": 180', '"Cooldown": 1800', "out_fast_in_slowly", "1800"
+    ),
+    Defect(
+        "tasks are added after ten minutes",
+        BACKEND,
+        '"EvaluationPeriods": 1,\n      "DatapointsToAlarm": 1,',
+        '"EvaluationPeriods": 10,\n      "DatapointsToAlarm": 10,',
+        "out_fast_in_slowly",
+        "adds tasks after 600",
+    ),
+    Defect(
+        "tasks are removed after a minute",
+        FRONTEND,
+        '"EvaluationPeriods": 10,\n      "DatapointsToAlarm": 10',
+        '"EvaluationPeriods": 1,\n      "DatapointsToAlarm": 1',
+        "out_fast_in_slowly",
+        "removes tasks after 60",
+    ),
+    Defect(
+        "one busy task adds others",
+        FRONTEND,
+        '"Statistic": "Average"',
+        '"Statistic": "Maximum"',
+        "alarms_say_what_they_mean",
+        "Maximum",
+    ),
+    Defect(
+        "a minute without figures adds tasks",
+        BACKEND,
+        '"TreatMissingData": "missing",\n      "AlarmActions": ["policy:cpu-out"]',
+        '"TreatMissingData": "breaching",\n      "AlarmActions": ["policy:cpu-out"]',
+        "alarms_say_what_they_mean",
+        "breaching",
+    ),
+    Defect(
+        "three of two datapoints",
+        WORKER,
+        '"EvaluationPeriods": 2,\n      "DatapointsToAlarm": 2',
+        '"EvaluationPeriods": 2,\n      "DatapointsToAlarm": 3',
+        "alarms_say_what_they_mean",
+        "3 of 2",
+    ),
+    Defect(
+        "fifty tasks more",
+        BACKEND,
+        '"AdjustmentType": "PercentChangeInCapacity"',
+        '"AdjustmentType": "ChangeInCapacity"',
+        "alarms_say_what_they_mean",
+        "ChangeInCapacity, not Percent",
+    ),
+    Defect(
+        "workers by the backend's queue",
+        WORKER,
+        '[{"Name": "Service", "Value": "worker"}]',
+        '[{"Name": "Service", "Value": "backend"}]',
+        "alarms_are_their_own",
+        "backend",
+    ),
+    Defect(
+        "two full tasks become four",
+        BACKEND,
+        '"ScalingAdjustment": 150',
+        '"ScalingAdjustment": 100',
+        "more_need_more",
+        "100 % more",
+    ),
+    Defect(
+        "the smallest excess adds most",
+        FRONTEND,
+        '"MetricIntervalUpperBound": 10, "ScalingAdjustment": 50',
+        '"MetricIntervalUpperBound": 10, "ScalingAdjustment": 300',
+        "more_need_more",
+        "[300",
+    ),
+    Defect(
+        "half of the tasks go at once",
+        BACKEND,
+        '"ScalingAdjustment": -25',
+        '"ScalingAdjustment": -50',
+        "nothing_swings",
+        "60 after removing",
+    ),
+    Defect(
+        "workers go at an age at which others come",
+        WORKER,
+        '"Threshold": 30',
+        '"Threshold": 300',
+        "nothing_swings",
+        "worker",
+    ),
+    Defect(
+        "a target of memory that is always missed",
+        FRONTEND,
+        '"TargetValue": 80',
+        '"TargetValue": 20',
+        "tracking_only_adds",
+        "20",
+    ),
+    Defect(
+        "tracking removes tasks as well",
+        f"{REGION}/scaling.tf",
+        "disable_scale_in   = tracking.value.DisableScaleIn",
+        "disable_scale_in   = false",
+        "tracking_only_adds",
+        "removes tasks",
+    ),
+    Defect(
+        "people are told before a worker is added",
+        WORKER,
+        '"Threshold": 120',
+        '"Threshold": 7200',
+        "queue_is_worked_off",
+        "7200",
+    ),
+    Defect("forty workers", WORKER, '"MaxCapacity": 4', '"MaxCapacity": 40', "queue_is_worked_off", "40"),
+    Defect(
+        "a launch that never ends",
+        f"{REGION}/scaling.tf",
+        "at = launch.end, min = local.capacity[service].min }",
+        "at = launch.end, min = launch.tasks }",
+        "launches_go_back",
+        "leaves 8",
+        "production-warm",
+    ),
+]
