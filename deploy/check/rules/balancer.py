@@ -11,6 +11,9 @@ MODERN_TLS = re.compile(r"^ELBSecurityPolicy-TLS13-1-[23]-")
 # Of the JSON API, staff, Razorpay, and what staff's pages upload to.
 BACKEND_PATHS = {"/api/v1/courses", "/admin/", "/admin", "/webhooks/razorpay", "/uploads", "/uploads/1"}
 ORIGIN_HEADER = "X-Origin-Verify"
+# Who writes a load balancer's logs, which takes S3's own key only
+# (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html, read 2026-11-22).
+WRITER, ITS_KEY = "logdelivery.elasticloadbalancing.amazonaws.com", "AES256"
 HEALTH_PATHS = {"/health/live", "/health/ready"}  # Route 53 can send no header
 # Pages of the frontend, some of which look a little like the backend's.
 PAGES = ("/", "/courses", "/login", "/apiary", "/administration", *sorted(HEALTH_PATHS))
@@ -288,5 +291,14 @@ def balancer_is_logged(subject: Subject) -> Findings:
             bucket = buckets.get(block.get("bucket") or "")
             if not block.get("enabled") or not bucket or bucket.region != balancer.region:
                 yield balancer.address, f"keeps no {name.replace('_', ' ')}"
-            elif not writes_logs(subject.state, bucket, block.get("prefix") or ""):
+            elif not writes_logs(subject.state, bucket, block.get("prefix") or "", WRITER):
                 yield balancer.address, f"may not write to {block.get('prefix')} of its bucket"
+            elif _algorithm(subject.state, bucket) != ITS_KEY:
+                yield balancer.address, f"cannot write what {_algorithm(subject.state, bucket)} encrypts"
+
+
+def _algorithm(state: State, bucket: Resource) -> str:
+    found = state.partner(bucket, "s3_bucket_server_side_encryption_configuration", "bucket")
+    rules = found.blocks("rule") if found else []
+    defaults = [inner for one in rules for inner in one["apply_server_side_encryption_by_default"] or []]
+    return str(defaults[0]["sse_algorithm"]) if defaults else ITS_KEY

@@ -34,7 +34,7 @@ def endpoints_are_reachable(subject: Subject) -> Findings:
             into = {
                 source
                 for _, source in pairs_of_groups(state, "vpc_security_group_ingress_rule", 443)
-                if _ in found["security_group_ids"]
+                if _ in (found["security_group_ids"] or [])
             }
             services = [one for one in state.of("ecs_service") if one.region == found.region]
             for service in services:

@@ -9,6 +9,8 @@ from deploy.check.state import Resource, State
 
 WORLD = {"0.0.0.0/0", "::/0"}
 LEAST_PREFIX = 8
+DESIGNED = "10.0.0.0/16"
+FLOW_LOGS = "delivery.logs.amazonaws.com"
 # Ports on which a task may talk to the whole world: Razorpay and AWS; mail submission.
 OUTWARD_PORTS = {443, 587}
 
@@ -241,6 +243,9 @@ def gateways_are_public(subject: Subject) -> Findings:
     state = subject.state
     placed = [(found, [found["subnet_id"]]) for found in state.of("nat_gateway")]
     placed += [(found, found["subnets"]) for found in state.of("lb") if not found["internal"]]
+    for gateway in state.of("nat_gateway"):
+        if gateway["connectivity_type"] == "private" or not gateway["allocation_id"]:
+            yield gateway.address, "has no public address"
     for found, names in placed:
         for subnet in subnets_of(state, names):
             route = _default_route(state, subnet)
@@ -274,7 +279,9 @@ def traffic_is_logged(subject: Subject) -> Findings:
         bucket, _, folder = str(found["log_destination"]).partition("/")
         if bucket not in places or places[bucket].region != found.region:
             yield found.address, f"writes to {found['log_destination']}"
-        elif places[bucket].type == "aws_s3_bucket" and not writes_logs(subject.state, places[bucket], folder):
+        elif places[bucket].type == "aws_s3_bucket" and not writes_logs(
+            subject.state, places[bucket], folder, FLOW_LOGS
+        ):
             yield found.address, f"may not write to {folder} of its bucket"
         if found["traffic_type"] != "ALL":
             yield found.address, f"only {found['traffic_type']}"
@@ -283,11 +290,12 @@ def traffic_is_logged(subject: Subject) -> Findings:
             yield vpc.address, "nobody could say who talked to whom"
 
 
-def writes_logs(state: State, bucket: Resource, folder: str) -> bool:
-    """Whether the bucket's policy lets a service of AWS write below this folder."""
+def writes_logs(state: State, bucket: Resource, folder: str, service: str) -> bool:
+    """Whether the bucket's policy lets this service of AWS write below this folder."""
     policy = state.partner(bucket, "s3_bucket_policy", "bucket")
     return any(
         statement.is_allow
+        and statement.principals == [("Service", service)]
         and statement.covers("s3:PutObject", f"{bucket['arn']}/{folder}/AWSLogs/{_account(bucket)}/x")
         for statement in policies.statements(policy["policy"] if policy else None)
     )
@@ -318,6 +326,10 @@ def three_zones(subject: Subject) -> Findings:
 def subnets_fit(subject: Subject) -> Findings:
     """Subnets lie in their network and do not overlap."""
     networks = subject.state.known("vpc", "id")
+    for vpc in networks.values():
+        is_designed = subject.environment == "production" and "standby" not in vpc.module
+        if is_designed and vpc["cidr_block"] != DESIGNED:
+            yield vpc.address, f"{vpc['cidr_block']}, not the design's {DESIGNED}"
     by_network: dict[str, list[ipaddress.IPv4Network]] = defaultdict(list)
     for subnet in subject.state.of("subnet"):
         addresses = ipaddress.IPv4Network(subnet["cidr_block"])

@@ -113,6 +113,8 @@ def keys_go_with_the_work(subject: Subject) -> Findings:
         for statement in policies.of_role(subject.state, role):
             actions = {action for action in statement.actions if action.startswith("kms:")}
             used |= actions
+            if actions and not set(statement.resources) <= _keys(subject.state, region):
+                yield role.address, f"uses the keys {statement.resources}"
             if actions and not statement.conditions.get("kms:viaservice"):
                 yield role.address, "uses the key by itself (kms:ViaService)"
             elif actions and _services_of(of) != _named_services(statement, region):
@@ -121,6 +123,10 @@ def keys_go_with_the_work(subject: Subject) -> Findings:
         wanted = {"kms:Decrypt", "kms:GenerateDataKey"} if writes else {"kms:Decrypt"}
         if used != wanted:
             yield role.address, f"needs {sorted(wanted)} of the key, and has {sorted(used)}"
+
+
+def _keys(state: State, region: str) -> set[str]:
+    return {key["arn"] for key in state.of("kms_key") if key.region == region}
 
 
 def _services_of(of: str) -> set[str]:
@@ -143,6 +149,8 @@ def execution_roles_only_start(subject: Subject) -> Findings:
             yield role.address, problem
         for statement in granted:
             uses_key = any(action.startswith("kms:") for action in statement.actions)
+            if uses_key and not set(statement.resources) <= _keys(subject.state, region):
+                yield role.address, f"uses the keys {statement.resources}"
             if uses_key and statement.conditions.get("kms:viaservice") != [f"secretsmanager.{region}.amazonaws.com"]:
                 yield role.address, "uses the key for more than its secrets"
 
@@ -216,7 +224,10 @@ def scheduler_starts_commands_only(subject: Subject) -> Findings:
         ]
         if trusted != [("Service", "scheduler.amazonaws.com")]:
             yield role.address, f"{trusted} may take it on"
-        for statement in policies.of_role(subject.state, role):
+        granted = policies.of_role(subject.state, role)
+        if not any("ecs:TagResource" in statement.actions for statement in granted):
+            yield role.address, "may not tag what it starts, so that nothing starts"
+        for statement in granted:
             for problem in _scheduler_problems(statement):
                 yield role.address, problem
 

@@ -19,6 +19,8 @@ def stays_with_fargate(subject: Subject) -> Findings:
             yield service.address, f"platform version {service['platform_version']}"
         if service["availability_zone_rebalancing"] != "ENABLED":
             yield service.address, "stays in fewer zones after one has failed"
+        if not service["force_new_deployment"]:
+            yield service.address, "another strategy would delete it and make it anew (force_new_deployment)"
         if service["enable_execute_command"]:
             yield service.address, "lets people into its tasks (ECS Exec)"
         if service["scheduling_strategy"] not in (None, "REPLICA") or service["launch_type"]:

@@ -163,6 +163,8 @@ def one_image(subject: Subject) -> Findings:
         expected = images.setdefault(container.task.region, container["image"])
         if not re.search(r"@sha256:[0-9a-f]{64}$", container["image"]) or container["image"] != expected:
             yield container.address, container["image"]
+        if f".ecr.{container.task.region}." not in container["image"]:
+            yield container.address, f"comes from another region than {container.task.region}: {container['image']}"
         if container["versionConsistency"] not in (None, "enabled"):
             yield container.address, "two tasks of one deployment may run different bytes (versionConsistency)"
 

@@ -165,7 +165,7 @@ def launches_go_back(subject: Subject) -> Findings:
     for action in subject.state.of("appautoscaling_scheduled_action"):
         if action["name"].endswith("-end"):
             capacity = action.block("scalable_target_action").get("min_capacity")
-            if capacity != least.get(action["resource_id"] + action.region):
+            if int(capacity or 0) != least.get(action["resource_id"] + action.region):
                 yield action.address, f"leaves {capacity} tasks"
         if action["timezone"] not in (None, "UTC"):
             yield action.address, f"in {action['timezone']}"

@@ -227,4 +227,20 @@ DEFECTS = [
         "balancer_is_logged",
         "connection logs",
     ),
+    Defect(
+        "logs with a key that load balancers cannot use",
+        f"{REGION}/access_logs.tf",
+        '"AES256"',
+        '"aws:kms"',
+        "balancer_is_logged",
+        "aws:kms",
+    ),
+    Defect(
+        "logs for another service than the load balancer",
+        f"{REGION}/access_logs.tf",
+        "logdelivery.elasticloadbalancing.amazonaws.com",
+        "elasticloadbalancing.amazonaws.com",
+        "balancer_is_logged",
+        "may not write to balancer",
+    ),
 ]

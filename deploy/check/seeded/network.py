@@ -195,4 +195,20 @@ DEFECTS = [
         "traffic_is_logged",
         "may not write",
     ),
+    Defect(
+        "another network than the design's",
+        "terraform/environments/production.tfvars",
+        "single_nat  = false",
+        'single_nat  = false\ncidr        = "10.7.0.0/16"',
+        "subnets_fit",
+        "10.7.0.0/16",
+    ),
+    Defect(
+        "NAT gateways without an address",
+        f"{REGION}/network.tf",
+        "  allocation_id = aws_eip.nat[each.key].id",
+        '  connectivity_type = "private"',
+        "gateways_are_public",
+        "no public address",
+    ),
 ]

@@ -135,4 +135,24 @@ resource "aws_iam_role_policy_attachment" "read" {
         "scheduler_starts_commands_only",
         "backend-task",
     ),
+    Defect(
+        "tasks that use any key",
+        ROLES,
+        """    sid       = "DecryptSecrets"
+    actions   = ["kms:Decrypt"]
+    resources = [var.kms_key_arn]""",
+        """    sid       = "DecryptSecrets"
+    actions   = ["kms:Decrypt"]
+    resources = ["*"]""",
+        "execution_roles_only_start",
+        "uses the keys",
+    ),
+    Defect(
+        "a scheduler that may not tag",
+        ROLES,
+        '"ecs:TagResource"',
+        '"ecs:ListTagsForResource"',
+        "scheduler_starts_commands_only",
+        "may not tag",
+    ),
 ]

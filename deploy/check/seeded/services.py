@@ -112,4 +112,12 @@ DEFECTS = [
         "cluster_tells",
         "one-off",
     ),
+    Defect(
+        "a strategy that cannot be changed",
+        SERVICES,
+        "force_new_deployment = true",
+        "force_new_deployment = false",
+        "stays_with_fargate",
+        "force_new_deployment",
+    ),
 ]

@@ -244,4 +244,13 @@ DEFECTS = [
         "fargate_task",
         "WINDOWS",
     ),
+    Defect(
+        "a standby that pulls from the region that is lost",
+        "terraform/main.tf",
+        'replace(var.image, ".ecr.${local.primary_region}.", ".ecr.${local.standby_region}.")',
+        "var.image",
+        "one_image",
+        "another region than us-west-2",
+        "production-pilot-light",
+    ),
 ]
