@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from deploy.simulate import document, million, settings
+from deploy.simulate.__main__ import main
 from deploy.simulate.students import demand
 from tests.source import ROOT
 
@@ -58,8 +59,15 @@ def test_what_ends_first_comes_first():
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
-    [(["tornado"], "there is no tornado"), (["burst", "--policies", "/nowhere"], "frontend.json cannot be read")],
+    [
+        (["tornado"], "there is no tornado"),
+        (["burst", "--policies", "/nowhere"], "frontend.json cannot be read"),
+        (["burst", "--policies", str(document.DOCUMENT)], "frontend.json cannot be read"),
+        (["million", "burst"], "million stands alone"),
+        (["document", "--policies", "/nowhere"], "document stands alone"),
+    ],
 )
+@pytest.mark.slow
 def test_bad_input_gets_a_sentence(arguments, sentence):
     command = [sys.executable, "-m", "deploy.simulate", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -67,3 +75,11 @@ def test_bad_input_gets_a_sentence(arguments, sentence):
     assert done.returncode in (1, 2)
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_written_is_told(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["simulate", "crash", "--pictures", f"{document.DOCUMENT}/pictures"])
+
+    assert main() == 1
+    assert "cannot be written: Not a directory" in capsys.readouterr().err

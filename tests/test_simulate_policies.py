@@ -198,6 +198,15 @@ def test_a_policy_does_not_shrink_in_its_cooldown():
     assert shrink.propose(metrics, 150, 4) == 3
 
 
+def test_two_alarms_of_one_policy_share_its_cooldown():
+    content = json.loads((policies.FOLDER / "frontend.json").read_text())
+    content["alarms"].append(content["alarms"][0] | {"AlarmName": "again"})
+    first, _, second = scaling.AutoScaler(policies.parse("frontend", content, "frontend.json")).steps
+
+    assert first.policy.name == second.policy.name
+    assert first.cooldown is second.cooldown
+
+
 # --- Several policies ---
 
 
@@ -308,6 +317,15 @@ def test_a_minute_is_seen_only_after_the_delay():
 
     assert metrics.look(CPU, "Average", 60, 1, now=119) == [None]
     assert metrics.look(CPU, "Average", 60, 1, now=120) == [90.0]
+
+
+def test_a_window_of_minutes_slides_with_each_minute():
+    """Minutes 1 to 3, then 2 to 4, whatever the clock says: the default, SlidingWindow."""
+    metrics = metrics_of(0, 30, 60, 90, 120)
+
+    assert metrics.look(CPU, "Average", 180, 1, now=240) == [60]
+    assert metrics.look(CPU, "Average", 180, 1, now=300) == [90]
+    assert metrics.look(CPU, "Average", 120, 2, now=300) == [45, 105]
 
 
 @pytest.mark.parametrize(("statistic", "value"), [("Average", 30), ("Maximum", 50), ("Minimum", 10), ("Sum", 90)])

@@ -43,6 +43,31 @@ def test_a_visitors_page_that_no_process_has_rendered_costs_more():
     assert prices.milliseconds(math.inf) == 20
 
 
+# --- Where requests go ---
+
+
+def test_sick_tasks_get_nothing_unless_all_are_sick():
+    world = scenarios.prepare(replace(scenarios.named("crash"), events={}))
+    first, *others = world.fleet.tasks
+    first.is_unhealthy = True
+    assert world._routed() == others
+
+    for task in others:
+        task.is_unhealthy = True
+    assert world._routed() == [first, *others]
+
+
+def test_a_full_database_slows_every_task_down_alike():
+    world = scenarios.prepare(scenarios.named("database"))
+    free = world.advance(10).seconds[-1]
+    world.slow_database(0.1)
+    full = world.advance(10).seconds[-1]
+
+    assert free.refused == 0
+    assert full.answered == pytest.approx(300 / world.database.commands_a_request, rel=0.01)
+    assert full.cpu < free.cpu / 2
+
+
 # --- The whole, on the files as they are ---
 
 
@@ -260,3 +285,11 @@ def test_a_picture_has_axes_units_and_both_themes(burst):
     for text in ("requests a second", "CPU, %", "time of an answer, seconds", "minutes", "prefers-color-scheme:dark"):
         assert text in picture
     assert len(picture) < 40_000
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"),
+    [(0.13, 0.2), (0.1, 0.1), (1, 1), (5, 6), (9, 10), (97, 100), (210, 400), (1420, 2000), (7000, 8000)],
+)
+def test_scales_end_at_a_round_number(highest, top):
+    assert plot.ticks(highest) == (top, top / 2)

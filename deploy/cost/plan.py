@@ -17,7 +17,6 @@ PRIMARY = "us-east-1"
 STANDBY = "us-west-2"
 STANDBYS = ("none", "pilot-light", "warm", "serving")
 VARIABLES = ("task_cpu", "task_memory", "cpu_architecture", "database_instance_class", "single_nat", "standby")
-NUMBERS = ("task_cpu", "task_memory")
 
 Arguments = dict[str, Any]
 
@@ -53,7 +52,7 @@ class Inventory:
         return STANDBY if self.variables.get("standby") == "serving" else PRIMARY
 
     def number(self, name: str) -> float:
-        """A variable that is a number. Raises PlanError if the plan has none."""
+        """A variable that is a number; `-var` gives it as text. Raises PlanError if it is none."""
         value = self.variables.get(name)
         try:
             return float(value)  # type: ignore[arg-type]  # None is told below
@@ -173,11 +172,7 @@ def with_zones(change: Arguments, zones: int) -> Arguments:
 
 
 def variables_of(plan: Arguments) -> Arguments:
-    """`-var` gives numbers as text."""
     found = {name: plan["variables"][name].get("value") for name in VARIABLES}
-    for name in NUMBERS:
-        if isinstance(found[name], str) and found[name].isdecimal():
-            found[name] = int(found[name])
     settings = (plan["variables"].get("settings") or {}).get("value") or {}
     is_on = str(settings.get("METRICS_BY_ROUTE", "")).lower() in ("true", "1", "yes", "on")
     return found | {"metrics_by_route": is_on}

@@ -1,5 +1,6 @@
 """Pictures as SVG, without a library: panels one above the other over the same time, readable in light and dark."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -35,10 +36,9 @@ class Panel:
 
 def ticks(highest: float) -> tuple[float, float]:
     """A round number of at least `highest`, and half of it."""
-    size = 10.0 ** len(str(int(max(highest, 1)))) / 10
-    while size < highest:
-        size += 10.0 ** (len(str(int(max(highest, 1)))) - 1) / 2
-    return size, size / 2
+    size = 10.0 ** math.floor(math.log10(highest))
+    top = next(round(size * factor, 10) for factor in (1, 2, 4, 6, 8, 10, 20) if size * factor >= highest)
+    return top, top / 2
 
 
 def thinned(values: Sequence[float], reduce: Callable[[Sequence[float]], float] = max) -> list[float]:
