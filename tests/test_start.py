@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from coursebundler import drain
+from coursebundler import drain, heartbeat
 from deploy.image.load import Count, stop_under_load
 from scripts.lint import PRODUCTION
 from tests.emf import metrics_in
@@ -129,6 +129,12 @@ def test_a_worker_is_alive_while_its_heartbeat_is_young(tmp_path):
     old = time.time() - 181
     os.utime(heartbeat, (old, old))
     assert not is_healthy(**variables)
+
+
+def test_a_heartbeat_where_no_file_can_be_is_none(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(heartbeat, "FILE", tmp_path / "file" / "alive")
+    assert not heartbeat.is_beating()
 
 
 @pytest.mark.parametrize(
