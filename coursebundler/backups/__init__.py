@@ -6,6 +6,7 @@
     manifest.py  what a dump says of itself
     scratch.py   a database for trying: never the configured one
     drill.py     restores a dump there and compares
+    stopping.py  SIGTERM as an exception
 
 A dump is the second line of defence. The first is the cluster's own: snapshots and the restoring to a point in time
 (deploy/README.md). Those die with the account or the engine; a dump is readable by anything that reads JSON.

@@ -13,7 +13,7 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, OperationalError, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Field, Model
 
@@ -29,7 +29,11 @@ from coursebundler.backups.rows import (
     models_in_dump,
     names_of,
 )
-from coursebundler.backups.stores import Store
+from coursebundler.backups.scratch import FOLDER
+from coursebundler.backups.stores import NAME_PATTERN, Store
+
+# What a line that is no row of ours may raise on its way into the database.
+UNREADABLE = (EOFError, zlib.error, OSError, ValueError, TypeError, OverflowError, RecursionError, ValidationError)
 
 
 class OtherMigrations(Exception):
@@ -48,10 +52,15 @@ class Result:
 
 
 def read_manifest(store: Store, name: str) -> Manifest:
-    with tempfile.TemporaryDirectory(prefix="restore_drill-") as folder:
+    if not NAME_PATTERN.fullmatch(name):
+        raise DamagedDump(f"“{name}” is not the name of a dump; --list says which there are.")
+    with tempfile.TemporaryDirectory(prefix=FOLDER) as folder:
         path = Path(folder) / manifest.NAME
         store.get(name, manifest.NAME, path)
-        return manifest.from_json(path.read_bytes())
+        made = manifest.from_json(path.read_bytes())
+    if made.name != name:
+        raise DamagedDump(f"The manifest of {name} is another dump's: {made.name}.")
+    return made
 
 
 def refuse_other_migrations(dump: Manifest) -> None:
@@ -84,7 +93,7 @@ def make_tables(using: str) -> None:
 
 def restore(dump: Manifest, store: Store, using: str) -> Iterator[Result]:
     """Model by model. Raises DamagedDump for a file that is cut or changed."""
-    with tempfile.TemporaryDirectory(prefix="restore_drill-") as folder:
+    with tempfile.TemporaryDirectory(prefix=FOLDER) as folder:
         for part in dump.models:
             began = time.monotonic()
             path = Path(folder) / part.file
@@ -106,8 +115,10 @@ def load(part: ModelDump, path: Path, using: str) -> None:
         with gzip.open(path) as lines:
             while batch := list(itertools.islice(lines, at_once)):
                 insert(model, [instance_of(model, fields, line, using) for line in batch], using)
-    except (EOFError, zlib.error, OSError, ValueError, ValidationError) as error:
+    except UNREADABLE as error:
         raise DamagedDump(f"{part.file} cannot be read: {type(error).__name__}.") from None
+    except OperationalError:
+        raise  # The disk is full or the server has gone: the dump may be good.
     except DatabaseError as error:
         # Its text may quote the row.
         raise DamagedDump(f"{part.file} has a row that the database refuses: {type(error).__name__}.") from None
@@ -124,7 +135,8 @@ def compare(part: ModelDump, using: str, *, is_same_engine: bool) -> Result:
     found, dumped = (digests.exact, part.rows_sha256) if is_same_engine else (digests.portable, part.portable_sha256)
     difference = "" if found == dumped else "the rows differ"
     if digests.rows != part.rows:
-        difference = f"{part.rows - digests.rows:+d} rows missing"
+        missing = part.rows - digests.rows
+        difference = f"{abs(missing):,} rows {'missing' if missing > 0 else 'too many'}"
     return Result(part.model, part.rows, digests.rows, 0, difference)
 
 

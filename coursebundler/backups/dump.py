@@ -58,7 +58,7 @@ def make_dump(store: Store, *, snapshot_seconds: float = snapshot.SNAPSHOT_SECON
 
 
 def _dump_model(model: type[Model], store: Store, name: str, folder: Path, check: Callable[[], None]) -> ModelDump:
-    file = f"{model._meta.label}.jsonl.gz"
+    file = manifest.file_of(model._meta.label)
     path = folder / file
     with path.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0, filename="") as packed:
         digests = Digests(model, DEFAULT_DB_ALIAS, write=packed.write, check=check)

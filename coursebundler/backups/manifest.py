@@ -64,9 +64,17 @@ def from_json(text: bytes) -> Manifest:
             raise DamagedDump(f"{NAME} was changed after it was written.")
         if content["format"] != FORMAT:
             raise DamagedDump(f"{NAME} has format {content['format']}; this program reads format {FORMAT}.")
-        return Manifest(**content | {"models": [ModelDump(**model) for model in content["models"]]})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        made = Manifest(**content | {"models": [ModelDump(**model) for model in content["models"]]})
+        # Whoever can write a manifest could else name any file of this machine.
+        if wrong := [part.model for part in made.models if part.file != file_of(part.model)]:
+            raise DamagedDump(f"{NAME} gives {', '.join(wrong)} the name of another file.")
+        return made
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedDump(f"{NAME} is not whole: {type(error).__name__}.") from None
+
+
+def file_of(model: str) -> str:
+    return f"{model}.jsonl.gz"
 
 
 def _digest(content: dict[str, Any]) -> str:

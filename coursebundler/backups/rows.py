@@ -68,8 +68,9 @@ def stored_rows(model: type[Model], using: str) -> Iterator[tuple[Any, ...]]:
 
 
 def line_of(values: Iterable[Any]) -> bytes:
+    """Half a surrogate pair, which a JSON field may hold on SQLite, is written as UTF-8 would write it."""
     plain = [to_plain(value) for value in values]
-    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass") + b"\n"
 
 
 def portable_line_of(values: tuple[Any, ...], line: bytes) -> bytes:

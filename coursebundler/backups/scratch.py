@@ -6,6 +6,7 @@ Only databases that are made here are ever emptied or removed.
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -18,9 +19,12 @@ from pymongo.errors import PyMongoError
 from coursebundler import database_url
 
 ALIAS = "drill"
+FOLDER = "restore_drill-"
 MARK = "_drill_"
 # What a drill that was killed left behind is removed by one that comes so much later.
 FORGOTTEN_AFTER = timedelta(days=1)
+# The site's own database, which a real restore fills when everything is lost. Only an empty one.
+CONFIGURED = "configured"
 SQLITE_OPTIONS = {"init_command": "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;"}
 
 
@@ -30,22 +34,25 @@ class NotScratch(Exception):
 
 @contextmanager
 def scratch_database(into: str = "", *, keep: bool = False) -> Iterator[str]:
-    """The alias of an empty database; removed afterwards unless `keep`.
+    """The alias of an empty database; removed afterwards unless `keep`, and whatever is said if the block fails.
 
-    `into` is "" for one beside the configured one, "sqlite" for a file, or a DATABASE_URL. Raises NotScratch if that is
-    the configured database, or not empty.
+    `into` is "" for one beside the configured one, "sqlite" for a file, a DATABASE_URL, or CONFIGURED. Raises
+    NotScratch if it is not empty, or if a URL leads to the configured database: who means that one says so.
     """
     settings = settings_for(into)
-    refuse_the_configured(settings, connections.databases[DEFAULT_DB_ALIAS])
+    if into != CONFIGURED:
+        refuse_the_configured(settings, connections.databases[DEFAULT_DB_ALIAS])
     connections.settings[ALIAS] = connections.configure_settings({DEFAULT_DB_ALIAS: {}, ALIAS: settings})[ALIAS]
     try:
         refuse_what_has_something(settings)
         remove_forgotten(settings)
         try:
             yield ALIAS
-        finally:
-            if not keep:
-                remove(settings)
+        except BaseException:
+            remove(settings)  # Half a restore is none, also of those that were to stay.
+            raise
+        if not keep:
+            remove(settings)
     finally:
         _close()
         del connections[ALIAS]
@@ -55,9 +62,11 @@ def scratch_database(into: str = "", *, keep: bool = False) -> Iterator[str]:
 def settings_for(into: str) -> dict[str, Any]:
     """Django's settings of the scratch database."""
     configured = connections.databases[DEFAULT_DB_ALIAS]
+    if into == CONFIGURED:
+        return {key: value for key, value in configured.items() if key != "TEST"}
     is_sqlite = configured["ENGINE"] == "django.db.backends.sqlite3"
     if into == "sqlite" or (not into and is_sqlite):
-        folder = tempfile.mkdtemp(prefix="restore_drill-")
+        folder = tempfile.mkdtemp(prefix=FOLDER)
         return _sqlite(Path(folder) / "drill.sqlite3")
     if not into:
         name = f"{configured['NAME']}{MARK}{datetime.now(UTC):%Y%m%d%H%M%S}_{secrets.token_hex(2)}"
@@ -100,13 +109,18 @@ def remove(settings: dict[str, Any]) -> None:
     connections[ALIAS].close()
     path = Path(settings["NAME"])
     path.unlink(missing_ok=True)
-    if path.parent.name.startswith("restore_drill-"):
+    if path.parent.name.startswith(FOLDER):
         shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def remove_forgotten(settings: dict[str, Any]) -> None:
     """What was made by name and date like ours, long ago. Whoever may not list databases has none to remove."""
-    if "sqlite" in settings["ENGINE"] or MARK not in settings["NAME"]:
+    if "sqlite" in settings["ENGINE"]:
+        for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+            if time.time() - folder.stat().st_mtime > FORGOTTEN_AFTER.total_seconds():
+                shutil.rmtree(folder, ignore_errors=True)
+        return
+    if MARK not in settings["NAME"]:
         return
     prefix = settings["NAME"].partition(MARK)[0] + MARK
     with suppress(DatabaseError, PyMongoError):

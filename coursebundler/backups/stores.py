@@ -81,7 +81,7 @@ class Folder:
         try:
             shutil.copyfile(self.folder / name / file, target)
         except OSError as error:
-            raise StoreError(f"{self.folder / name / file} cannot be read: {error.strerror}.") from error
+            raise StoreError(f"{self.folder / name / file} cannot be read or copied: {error.strerror}.") from error
 
 
 class Bucket:
@@ -130,5 +130,5 @@ class Bucket:
             return question()
         except ClientError as error:
             raise StoreError(f"S3 did not {what}: {error.response['Error']['Code']}.") from error
-        except (BotoCoreError, Boto3Error) as error:
+        except (BotoCoreError, Boto3Error, OSError) as error:
             raise StoreError(f"S3 did not {what}: {error}") from error

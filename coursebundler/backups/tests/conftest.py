@@ -1,5 +1,10 @@
+import tempfile
+from io import StringIO
+from pathlib import Path
+
 import boto3
 import pytest
+from django.core.management import call_command
 
 from tests import servers
 from tests.environment import TEST_DATABASE
@@ -33,3 +38,31 @@ def bucket_url(s3_address, monkeypatch):
         client.delete_object(Bucket=BUCKET, Key=entry["Key"])
     client.delete_bucket(Bucket=BUCKET)
     client.close()
+
+
+def run(name, *arguments, **options) -> str:
+    out = StringIO()
+    call_command(name, *arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+@pytest.fixture
+def place(tmp_path, settings, monkeypatch) -> Path:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    settings.BACKUP_URL = f"file://{tmp_path}/backups"
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def school(alice, bob, course, grant):
+    grant(alice, course)
+    grant(bob, course)
+
+
+@pytest.fixture
+def dumped(place, school) -> Path:
+    """The folder of a dump."""
+    run("back_up")
+    [folder] = place.iterdir()
+    return folder

@@ -15,38 +15,11 @@ from django.db.migrations.recorder import MigrationRecorder
 from coursebundler.backups import drill, dump, manifest, rows, scratch, snapshot
 from coursebundler.backups.manifest import DamagedDump
 from coursebundler.backups.stores import store_at
+from coursebundler.backups.tests.conftest import run
 from courses.models import Category, Course, Grant
 from users.models import User
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("any_alias")]
-
-
-def run(name, *arguments, **options) -> str:
-    out = StringIO()
-    call_command(name, *arguments, stdout=out, **options)
-    return out.getvalue()
-
-
-@pytest.fixture
-def place(tmp_path, settings, monkeypatch) -> Path:
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    settings.BACKUP_URL = f"file://{tmp_path}/backups"
-    return tmp_path / "backups"
-
-
-@pytest.fixture
-def school(alice, bob, course, grant):
-    grant(alice, course)
-    grant(bob, course)
-
-
-@pytest.fixture
-def dumped(place, school) -> Path:
-    """The folder of a dump."""
-    run("back_up")
-    [folder] = place.iterdir()
-    return folder
 
 
 @pytest.fixture

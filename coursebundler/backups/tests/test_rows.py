@@ -31,6 +31,7 @@ MOMENT = datetime(2026, 11, 22, 17, 5, 30, 123456, tzinfo=UTC)
         (models.BigIntegerField(), 2**62),
         (models.BooleanField(), False),
         (models.TextField(), "line\nbreak \u2028 “quotes” \x00 😀"),
+        (models.JSONField(), {"half a pair": "\ud83d"}),
         (models.TextField(), ""),
         (models.JSONField(), {"b": [1, None, "2026-11-22T00:00:00+00:00"], "a": {"é": True}}),
         (models.JSONField(), "a text that is JSON"),

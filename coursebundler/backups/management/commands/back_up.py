@@ -8,6 +8,7 @@ from django.db import DatabaseError
 from coursebundler.backups import snapshot
 from coursebundler.backups.dump import make_dump
 from coursebundler.backups.manifest import Manifest
+from coursebundler.backups.stopping import stopped_by_sigterm
 from coursebundler.backups.stores import Store, StoreError, store_at
 from coursebundler.logs import log_event
 
@@ -30,11 +31,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         store = store_from(options["to"])
         try:
-            made = make_dump(store, snapshot_seconds=options["snapshot_seconds"])
+            with stopped_by_sigterm():
+                made = make_dump(store, snapshot_seconds=options["snapshot_seconds"])
         except StoreError as error:
             raise CommandError(f"The dump was not made. {error}") from None
         except DatabaseError as error:
             raise CommandError(f"The dump was not made: the database does not answer. {error}") from None
+        except OSError as error:
+            raise CommandError(f"The dump was not made: {error.strerror}.") from None
         self.report(made, store)
 
     def report(self, made: Manifest, store: Store) -> None:

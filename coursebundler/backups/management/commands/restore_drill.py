@@ -9,7 +9,8 @@ from coursebundler.backups import drill
 from coursebundler.backups.drill import OtherMigrations
 from coursebundler.backups.management.commands.back_up import store_from
 from coursebundler.backups.manifest import DamagedDump, Manifest
-from coursebundler.backups.scratch import NotScratch, scratch_database
+from coursebundler.backups.scratch import CONFIGURED, NotScratch, scratch_database
+from coursebundler.backups.stopping import stopped_by_sigterm
 from coursebundler.backups.stores import Store, StoreError
 from coursebundler.logs import log_event
 
@@ -17,30 +18,37 @@ from coursebundler.logs import log_event
 class Command(BaseCommand):
     help = (
         "Restores the newest dump of BACKUP_URL into a scratch database, compares every count, row and reference,"
-        " prints a table and removes the scratch database. Never touches the configured one. Ends with 1 if anything"
-        " differs."
+        " prints a table and removes the scratch database. Never touches the configured one, unless it is empty"
+        " and --into configured says so. Ends with 1 if anything differs."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("dump", nargs="?", default="", help="its name; the newest unless said")
         parser.add_argument("--from", dest="source", default="", help="where dumps are; BACKUP_URL unless said")
-        parser.add_argument("--into", default="", help="“sqlite”, or the DATABASE_URL of an empty database")
+        parser.add_argument(
+            "--into", default="", help="“sqlite”, the DATABASE_URL of an empty database, or “configured”"
+        )
         parser.add_argument("--keep", action="store_true", help="leave the restored database; needs --into with a URL")
         parser.add_argument("--list", action="store_true", help="only list the dumps, newest first")
 
     def handle(self, *args: Any, **options: Any) -> None:
         store = store_from(options["source"])
-        if options["keep"] and "://" not in options["into"]:
-            raise CommandError("--keep needs --into with the DATABASE_URL of an empty database.")
+        if options["keep"] and "://" not in options["into"] and options["into"] != CONFIGURED:
+            raise CommandError("--keep needs --into with the DATABASE_URL of an empty database, or “configured”.")
+        if options["into"] == CONFIGURED and not options["keep"]:
+            raise CommandError("--into configured is a real restore: say --keep too.")
         try:
             if options["list"]:
                 self.stdout.write("\n".join(store.names()) or "There is no dump.")
                 return
-            self.drill(store, options["dump"], options["into"], keep=options["keep"])
+            with stopped_by_sigterm():
+                self.drill(store, options["dump"], options["into"], keep=options["keep"])
         except (StoreError, DamagedDump, OtherMigrations, NotScratch, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
         except DatabaseError as error:
             raise CommandError(f"The scratch database cannot be used: {error}") from None
+        except OSError as error:
+            raise CommandError(f"The drill did not end: {error.strerror}.") from None
 
     def drill(self, store: Store, name: str, into: str, *, keep: bool) -> None:
         began = time.monotonic()
