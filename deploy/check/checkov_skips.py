@@ -7,7 +7,6 @@ Skips of a single resource may also stand beside it (`# checkov:skip=CHECK: reas
 """
 
 OURS = "Not seen through for_each; our rule looks at the state: "
-COPIES = r"\.main\[\"(backups-standby|static-standby|logs|logs-standby)\"\]|s3_bucket\.state"
 
 # (check, resources as a regular expression, reason)
 SKIPS: list[tuple[str, str, str]] = [
@@ -45,7 +44,11 @@ SKIPS: list[tuple[str, str, str]] = [
         r"policy_document\.(dnssec_)?key",
         "A key's policy: “*” is the key itself, for the account's root.",
     ),
-    ("CKV_AWS_144", COPIES, f"These are the copies, or logs, or made again from the code. {OURS}media_are_replicated."),
+    (
+        "CKV_AWS_144",
+        r"s3_bucket\.(main|state)",
+        f"{OURS}media_are_replicated, copies_are_whole. Logs are not copied, and the rest are the copies.",
+    ),
     ("CKV_AWS_145", r"s3_bucket\.main", f"{OURS}encrypted_buckets. Logs and static files take S3's own key."),
     ("CKV_AWS_192", r"wafv2_web_acl\.site", f"{OURS}firewall (known bad inputs)."),
     (
