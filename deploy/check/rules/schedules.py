@@ -173,6 +173,14 @@ def failures_are_told(subject: Subject) -> Findings:
         ]
         if not heard:
             yield cluster.address, "nobody is told of commands that fail"
+    watched = {
+        ((alarm["dimensions"] or {}).get("QueueName"), alarm.region)
+        for alarm in subject.state.of("cloudwatch_metric_alarm")
+        if topics & set(alarm["alarm_actions"] or [])
+    }
+    for queue in subject.state.of("sqs_queue"):
+        if (queue["name"], queue.region) not in watched:
+            yield queue.address, "nobody is told of commands that could not be started"
 
 
 def _hears(found: Resource, cluster: Resource) -> bool:

@@ -136,10 +136,14 @@ def cluster_tells(subject: Subject) -> Findings:
     providers = {
         (found["cluster_name"], found.region): found for found in subject.state.of("ecs_cluster_capacity_providers")
     }
+    groups = {(found["name"], found.region) for found in subject.state.of("cloudwatch_log_group")}
     for cluster in subject.state.of("ecs_cluster"):
         settings = {item["name"]: item["value"] for item in cluster.blocks("setting")}
         if settings.get("containerInsights") != "enhanced":
             yield cluster.address, f"Container Insights: {settings.get('containerInsights')}"
+        group = f"/aws/ecs/containerinsights/{cluster['name']}/performance"
+        if (group, cluster.region) not in groups:
+            yield cluster.address, f"ECS would make {group} by itself, and keep it for ever"
         offered = providers.get((cluster["name"], cluster.region))
         default = offered.block("default_capacity_provider_strategy") if offered else {}
         if not offered or set(offered["capacity_providers"] or []) != {"FARGATE", "FARGATE_SPOT"}:

@@ -87,4 +87,12 @@ DEFECTS = [
         "failures_are_told",
         "nobody is told",
     ),
+    Defect(
+        "nobody looks at what could not be started",
+        SCHEDULES,
+        "{ QueueName = aws_sqs_queue.unstarted.name }",
+        "{ ScheduleGroup = aws_scheduler_schedule_group.main.name }",
+        "failures_are_told",
+        "could not be started",
+    ),
 ]

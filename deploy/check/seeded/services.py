@@ -120,4 +120,12 @@ DEFECTS = [
         "stays_with_fargate",
         "force_new_deployment",
     ),
+    Defect(
+        "measurements that are kept for ever",
+        f"{REGION}/logs.tf",
+        '"/aws/ecs/containerinsights/${local.prefix}/performance"',
+        '"/aws/ecs/containerinsights/${local.prefix}"',
+        "cluster_tells",
+        "for ever",
+    ),
 ]
