@@ -25,6 +25,7 @@ NO_CHROMIUM = """the browser tests, because there is no Chromium. To have them:
   Debian or Ubuntu:  sudo apt install chromium
   macOS:             brew install --cask chromium
   elsewhere:         CHROMIUM=/path/to/chromium make test"""
+NO_AWS = "what the runbook's functions do (tests/test_runbook_played.py), because the AWS CLI or jq is not on the PATH."
 CHROMIUM_PLACES = [
     "chromium",
     "chromium-browser",
@@ -108,6 +109,8 @@ def everything() -> None:
     results[f"Coverage of {held}"] = coverage("report", f"--include={held}", f"--fail-under={HELD_PERCENT}")
     if not chromium:
         print(f"\nLeft out: {NO_CHROMIUM}")
+    if not (shutil.which("aws") and shutil.which("jq")):
+        print(f"\nLeft out: {NO_AWS}")
     mention_new_queries()
     stop_if_any_failed(results)
     print("Everything passed." if chromium else "Everything else passed.")

@@ -12,6 +12,8 @@ from deploy.cost.plan import Inventory, Item, PlanError
 from deploy.cost.prices import PriceError
 from tests.source import ROOT
 
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
+
 VARIABLES = {"task_cpu": 512, "task_memory": 1024, "cpu_architecture": "X86_64"}
 
 

@@ -8,6 +8,8 @@ from deploy.cost import bill, plan, prices, usage, variants
 from deploy.cost.__main__ import main
 from deploy.cost.plan import PlanError
 
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
+
 VARIABLES = {
     "task_cpu": 512,
     "task_memory": 1024,

@@ -16,6 +16,8 @@ from deploy.image.load import CHECK_SECONDS, UNHEALTHY_AFTER
 from tests.source import ROOT
 from tests.test_env_example import required_names
 
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
+
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 

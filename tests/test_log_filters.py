@@ -9,6 +9,8 @@ import pytest
 from coursebundler.logs import JsonFormatter
 from tests.source import ROOT, app_code
 
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
+
 FILTERS = (ROOT / "deploy/terraform/region/logs.tf").read_text().replace('\\"', '"')
 SOURCE = "".join(path.read_text() for path in app_code())
 

@@ -14,6 +14,8 @@ from deploy.rollout.main import _split, parser
 from tests.aws_commands import commands_in, problems
 from tests.source import ROOT
 
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
+
 RUNBOOK = ROOT / "deploy" / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 TERRAFORM = ROOT / "deploy" / "terraform"

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 
 import boto3
@@ -13,10 +12,7 @@ from tests import servers
 from tests.ecs_server import ACCOUNT, REGION
 from tests.test_runbook import RUNBOOK, blocks_in
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (shutil.which("aws") and shutil.which("jq")), reason="needs the AWS CLI and jq"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite]
 PREFIX = "coursebundler-production"
 FUNCTION = re.compile(r"^(?:\w+)\(\) ?[{(]", re.M)
 # moto's services never run, so nobody waits for them.

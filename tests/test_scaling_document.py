@@ -11,6 +11,8 @@ from deploy.simulate.__main__ import main
 from deploy.simulate.students import demand
 from tests.source import ROOT
 
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
+
 
 def test_the_tables_without_a_simulation_are_up_to_date():
     text = document.DOCUMENT.read_text(encoding="utf-8")

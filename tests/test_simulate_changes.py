@@ -8,7 +8,7 @@ import pytest
 from deploy.simulate import policies, scenarios
 from deploy.simulate.fields import PolicyError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 BURST = scenarios.Scenario("burst", "The burst's first hour and a half", scenarios.BURST, 5400)
 OURS = json.loads((policies.FOLDER / "frontend.json").read_text())
 OUT, IN, MEMORY, REQUESTS = range(4)

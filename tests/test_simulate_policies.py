@@ -9,6 +9,8 @@ from deploy.simulate import alarms, policies, scaling, settings
 from deploy.simulate.fields import PolicyError
 from deploy.simulate.policies import CPU, Alarm, Step, StepPolicy
 
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
+
 SERVICES = ("frontend", "backend", "worker")
 
 

@@ -19,6 +19,8 @@ from deploy.simulate.queueing import Times, Waiting, share_out
 from tests.servers import free_port
 from tests.source import ROOT
 
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
+
 
 def steps(waiting, *arrivals, rate=20.0, patience=60, room=math.inf, start=0):
     return [waiting.step(now, each, rate, patience, room) for now, each in enumerate(arrivals, start)]

@@ -2,8 +2,12 @@
 
 from collections import Counter
 
+import pytest
+
 from deploy.simulate.settings import TaskSize, Timing
 from deploy.simulate.tasks import Fleet
+
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
 
 HALF = TaskSize(processors=0.5, memory_mb=1024)
 TIMING = Timing()

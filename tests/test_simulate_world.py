@@ -13,6 +13,8 @@ from deploy.simulate.students import demand
 from deploy.simulate.world import Prices
 from tests.source import ROOT
 
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
+
 HALF = TaskSize(processors=0.5, memory_mb=1024)
 TIMING = Timing()
 

@@ -11,6 +11,8 @@ from deploy.rollout.steps import STEPS
 from tests.ecs_server import ACCOUNT
 from tests.source import ROOT
 
+pytestmark = [pytest.mark.detail, pytest.mark.sqlite]
+
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),

@@ -10,7 +10,7 @@ from deploy.rollout.steps import STEPS
 from tests.ecs_server import ACCOUNT, REGION
 from tests.release.account import HERE, OLD_IMAGE, PREFIX, REPOSITORY, called, image_in, in_use
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
 
 def test_a_release_does_every_step_in_order(ecs, programs, site, capsys):

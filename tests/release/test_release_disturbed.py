@@ -18,7 +18,7 @@ from tests.ecs_server import ACCOUNT, Refused
 from tests.release.account import HERE, OLD_IMAGE, PREFIX, REPOSITORY, REVISION, aws, called, in_use, place
 from tests.source import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from deploy.rollout.main import main
 from tests.ecs_server import ACCOUNT
 from tests.release.account import HERE, OLD_IMAGE, PREFIX, REPOSITORY, REVISION, aws, called, in_use, place
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
 
 def test_a_migration_that_fails_stops_the_release(ecs, programs, site, capsys):

@@ -16,7 +16,6 @@ from django.db import OperationalError, connection
 from coursebundler.backups import drill, dump, manifest, scratch
 from coursebundler.backups.tests.conftest import run
 from coursebundler.backups.tests.test_back_up import damage_with_digests, rewrite, scratch_databases
-from tests.environment import TEST_DATABASE
 from tests.servers import clean_environment, manage
 from users.models import User
 
@@ -150,7 +149,7 @@ def test_the_configured_database_is_refused_unless_it_is_empty(dumped):
     assert User.objects.count() == 3
 
 
-@pytest.mark.skipif(TEST_DATABASE.startswith("documentdb"), reason="a new SQLite file is easily configured")
+@pytest.mark.sqlite  # a new file is easily configured
 def test_an_empty_site_is_restored(dumped, place, tmp_path):
     url = f"sqlite:///{tmp_path}/new.sqlite3"
     environment = clean_environment(
