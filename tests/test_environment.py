@@ -30,6 +30,7 @@ def test_it_allows_this_machine():
         assert client.getpeername() == server.getsockname()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ci", "expected"), [("true", "1 failed"), ("", "1 skipped")])
 def test_a_skipped_test_fails_in_ci(tmp_path, ci, expected):
     (tmp_path / "test_it.py").write_text("import pytest\n\ndef test_it():\n    pytest.skip('no reason')\n")

@@ -18,6 +18,8 @@ from payments.confirmation import confirm_order
 from payments.models import Dispute, Earning, Order, OrderEvent, Payment, Refund, TaxDocument, WebhookEvent
 from payments.reconciliation import settle_order
 
+pytestmark = pytest.mark.detail
+
 
 @pytest.fixture
 def reconcile():

@@ -21,6 +21,8 @@ from payments.models import Order, OrderEvent, Seat
 from payments.reconciliation import settle_order
 from users.tests.test_registration import code_in
 
+pytestmark = pytest.mark.detail
+
 GIFT = {"recipient_email": "Bob@Example.org", "gift_message": "Fair winds!\n<b>Alice</b>"}
 
 

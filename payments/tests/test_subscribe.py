@@ -13,6 +13,8 @@ from payments.models import Order, Plan, Subscription
 from payments.subscribing import NotNow, _create_or_lose, open_for
 from payments.subscriptions import sync
 
+pytestmark = pytest.mark.detail
+
 CALLBACK = "/checkout/callback/subscription"
 
 

@@ -18,6 +18,8 @@ from payments.razorpay import GatewayUnavailable
 from payments.razorpay_subscriptions import GatewaySubscription
 from payments.subscriptions import sync
 
+pytestmark = pytest.mark.detail
+
 
 def letters() -> list[mail.EmailMessage]:
     """All but receipts, which go out only where the test's transaction is a real one."""

@@ -29,6 +29,8 @@ from tests.emf import metrics_in
 from tests.servers import clean_environment, manage
 from tests.source import ROOT
 
+pytestmark = pytest.mark.detail
+
 
 @pytest.fixture(autouse=True)
 def heartbeat_file(monkeypatch, tmp_path):
