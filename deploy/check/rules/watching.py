@@ -167,6 +167,27 @@ def dashboards_show_something(subject: Subject) -> Findings:
                 yield board.address, f"nobody writes {namespace} {name}"
 
 
+# What people look at first: load, times, errors, tasks, the database, money.
+SHOWN = {
+    ("AWS/ApplicationELB", "RequestCount"),
+    ("AWS/ApplicationELB", "TargetResponseTime"),
+    ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"),
+    ("AWS/ECS", "CPUUtilization"),
+    ("AWS/DocDB", "CPUUtilization"),
+    ("AWS/DocDB", "DatabaseConnections"),
+    ("CourseBundler", "OrdersPaid"),
+}
+
+
+@rule
+def a_dashboard_shows_what_counts(subject: Subject) -> Findings:
+    """The primary region has a dashboard with load, times, errors, tasks, the database and what is sold."""
+    boards = [board for board in subject.state.of("cloudwatch_dashboard") if board.address.startswith("module.primary")]
+    shown = {line for board in boards for line in _graphed(board["dashboard_body"])}
+    for namespace, name in sorted(SHOWN - shown):
+        yield "module.primary", f"no dashboard shows {namespace} {name}"
+
+
 @rule
 def topics_are_encrypted(subject: Subject) -> Findings:
     """Topics are encrypted with our key, and DocumentDB and budgets may use it to tell of their troubles."""

@@ -131,4 +131,20 @@ DEFECTS = [
         "figures_are_where_they_are_written",
         "written by the worker",
     ),
+    Defect(
+        "nobody sees what is sold",
+        "terraform/region/dashboard.tf",
+        '["CourseBundler", "OrdersPaid", "Service", role, { label = role }]',
+        '["CourseBundler", "QueueAge", "Service", role, { label = role }]',
+        "a_dashboard_shows_what_counts",
+        "OrdersPaid",
+    ),
+    Defect(
+        "no dashboard",
+        "terraform/region/dashboard.tf",
+        'resource "aws_cloudwatch_dashboard" "main" {\n',
+        'resource "aws_cloudwatch_dashboard" "main" {\n  count          = 0\n',
+        "a_dashboard_shows_what_counts",
+        "RequestCount",
+    ),
 ]
