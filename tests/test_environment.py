@@ -11,8 +11,6 @@ import pytest
 from tests.environment import OutsideConnectionError
 from tests.source import ROOT
 
-pytestmark = pytest.mark.sqlite
-
 
 @pytest.mark.parametrize("address", [("93.184.215.14", 80), ("10.0.0.1", 443), ("example.org", 80)])
 def test_it_refuses_connections_to_other_machines(address):

@@ -94,8 +94,9 @@ def test_what_was_stopped_half_way_can_be_taken_back(ecs, pushed, monkeypatch, c
 
     def stop(body):
         monkeypatch.setattr(ecs, "UpdateService", real)
+        answer = real(body)
         os.kill(os.getpid(), signal.SIGINT)
-        return real(body)
+        return answer
 
     monkeypatch.setattr(ecs, "UpdateService", stop)
     assert main(["release", *HERE, "--only", "roll"]) == 1
