@@ -60,7 +60,7 @@ def test_it_starts_without_the_database_and_serves_as_soon_as_it_is_there(world)
     with world.site():
         began = time.monotonic()
         assert fetch(f"{world.url}/health/ready").status == 503
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5  # what the load balancer waits for
         assert fetch(f"{world.url}/health/live").status == 200
         assert fetch(f"{world.url}/about").status == 200, "it asks for nothing"
         for path in ("/", "/courses", "/my/courses", "/orders", "/admin/"):
