@@ -13,7 +13,7 @@ from coursebundler.db import reason_of, time_limit
 logger = logging.getLogger(__name__)
 
 # The load balancer waits for 5 s (deploy/terraform/region/balancer.tf); a database that says nothing is an answer, too.
-DATABASE_SECONDS = 3.0
+DATABASE_SECONDS = 2.0
 
 
 def live(request: HttpRequest) -> JsonResponse:

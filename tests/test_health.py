@@ -54,8 +54,8 @@ def test_ready_does_not_wait_for_a_lock_as_long_as_a_page_does(db, client, monke
     usual, seen = waits_for(), []
     monkeypatch.setattr(get_user_model()._default_manager, "values_list", lambda *_: seen.append(waits_for()) or User())
     assert client.get("/health/ready").status_code == 200
-    assert seen == [3000]
-    assert waits_for() == usual != 3000
+    assert seen == [2000]
+    assert waits_for() == usual != 2000
 
 
 class User:
